@@ -42,7 +42,8 @@ def read_rules(path):
 
 def read_object(path):
     """Returns (undefined, defined global, [(mutable variable, section)]) of an object file."""
-    listing = subprocess.run(["nm", "--format=sysv", path], capture_output=True, text=True, check=True)
+    listing = subprocess.run(["nm", "--format=sysv", path], capture_output=True, text=True,
+                             check=True)
     undefined, defined, mutable = set(), set(), []
     for line in listing.stdout.splitlines():
         fields = [field.strip() for field in line.split("|")]

@@ -36,18 +36,21 @@ class CheckLayers(unittest.TestCase):
 
     def test_upward_include_is_refused(self):
         wrong = self.check({"base/str.c": '\n#  include "raft/log.h"\n'})
-        self.assertEqual(wrong, ["src/base/str.c:2: base/ may not include raft/, which is above it"])
+        self.assertEqual(len(wrong), 1)
+        self.assertIn("str.c:2: base/ may not include raft/, which is above it", wrong[0])
 
     def test_private_header_is_refused(self):
         wrong = self.check({"storage/wal.h": '#include "raft/raft_internal.h"\n'})
         self.assertIn("is private to raft/", wrong[0])
 
     def test_include_without_folder_is_refused(self):
-        self.assertIn('include by folder: "raft/log.h"', self.check({"raft/a.c": '#include "log.h"'})[0])
+        wrong = self.check({"raft/a.c": '#include "log.h"'})
+        self.assertIn('include by folder: "raft/log.h"', wrong[0])
 
     def test_outside_library_has_owners(self):
-        self.assertEqual(self.check({"storage/a.c": "#include <lmdb.h>\n#include <curl/curl.h>\n"}), [])
-        self.assertEqual(len(self.check({"raft/a.c": "#include <lmdb.h>\n#include <curl/curl.h>\n"})), 2)
+        text = "#include <lmdb.h>\n#include <curl/curl.h>\n"
+        self.assertEqual(self.check({"storage/a.c": text}), [])
+        self.assertEqual(len(self.check({"raft/a.c": text})), 2)
 
     def test_unknown_folder_is_refused(self):
         self.assertIn("not in tools/layers.txt", self.check({"misc/a.c": ""})[0])

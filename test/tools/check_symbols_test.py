@@ -32,9 +32,12 @@ class CheckSymbols(unittest.TestCase):
             return list(check_symbols.check_objects(objects, RANKS, *rules))
 
     def test_allowed_and_own_symbols_pass(self):
-        text = "void *memcpy(void *, const void *, unsigned long); int XXH64(void); int two(void);\n" \
-               "int one(void *a, void *b, unsigned long n) { memcpy(a, b, n); return XXH64() + two(); }"
-        self.assertEqual(self.check({"src/raft/a.c": text, "src/base/b.c": "int two(void) { return 2; }"}), [])
+        text = "void *memcpy(void *, const void *, unsigned long);\n" \
+               "int XXH64(void); int two(void);\n" \
+               "int one(void *a, void *b, unsigned long n)\n" \
+               "{ memcpy(a, b, n); return XXH64() + two(); }"
+        lower = "int two(void) { return 2; }"
+        self.assertEqual(self.check({"src/raft/a.c": text, "src/base/b.c": lower}), [])
 
     def test_clock_is_refused_in_a_pure_folder_only(self):
         text = "long time(long *); long now(void) { return time(0); }"
@@ -47,8 +50,9 @@ class CheckSymbols(unittest.TestCase):
         self.assertIn("uses malloc", self.check({"src/base/arena.c": text})[0])
 
     def test_fortified_name_is_the_plain_one(self):
-        self.assertTrue(check_symbols.is_allowed("__memcpy_chk", "src/raft/a.c", [("memcpy", None)]))
-        self.assertFalse(check_symbols.is_allowed("__read_chk", "src/raft/a.c", [("memcpy", None)]))
+        rules = [("memcpy", None)]
+        self.assertTrue(check_symbols.is_allowed("__memcpy_chk", "src/raft/a.c", rules))
+        self.assertFalse(check_symbols.is_allowed("__read_chk", "src/raft/a.c", rules))
 
     def test_upward_call_is_refused(self):
         wrong = self.check({"src/base/a.c": "int up(void); int one(void) { return up(); }",
