@@ -43,8 +43,11 @@ def count_program(entry):
 def main():
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
+    log = pathlib.Path(sys.argv[1])
+    if not log.exists():
+        raise SystemExit(f"no test ran: there is no {log}")
     passed = failed = 0
-    for line in pathlib.Path(sys.argv[1]).read_text().splitlines():
+    for line in log.read_text().splitlines():
         more_passed, more_failed, failures = count_program(json.loads(line))
         passed, failed = passed + more_passed, failed + more_failed
         for failure in failures:
