@@ -22,7 +22,9 @@ struct kv_reader_ops {
     status (*get)(struct kv_reader *self, struct str key, struct diag *diag, struct str *out_value,
                   bool *out_found);
     /* Rows with from <= key < to, ascending; an empty `to` means "to the end". The cursor lives in
-     * the arena and must be closed before its reader. */
+     * the arena and must be closed before its reader. `from` and `to` are borrowed until return.
+     * A scan of an overlay or batch sees rows put ahead of it while it runs and none put behind it,
+     * so "scan, and rewrite or delete what was found" works; a rewind needs its scans closed. */
     status (*scan)(struct kv_reader *self, struct arena *arena, struct str from, struct str to,
                    struct diag *diag, struct kv_cursor **out);
 };
@@ -72,10 +74,14 @@ status kv_prefix_end(struct arena *arena, struct str prefix, struct diag *diag, 
  * Keys and values are borrowed from whoever put them. Nodes come from the arena.
  */
 struct kv_overlay;
-/* `base` is kept. NOMEM. */
+/* `base` is kept; NULL reads as empty. NOMEM. */
 status kv_overlay_create(struct arena *arena, struct kv_reader *base, struct diag *diag,
                          struct kv_overlay **out);
 struct kv_reader *kv_overlay_reader(struct kv_overlay *overlay);
+/* Key and value are borrowed for the life of the overlay. The last word on a key wins. NOMEM. */
+status kv_overlay_put(struct kv_overlay *overlay, struct str key, struct str value,
+                      struct diag *diag);
+status kv_overlay_delete(struct kv_overlay *overlay, struct str key, struct diag *diag);
 
 /*
  * A batch: the writes of one evaluation, readable at once. Later puts of a key replace earlier ones.
@@ -83,6 +89,7 @@ struct kv_reader *kv_overlay_reader(struct kv_overlay *overlay);
  * kv_put_borrowed keeps the caller's value bytes (they must live as long as the batch).
  */
 struct kv_batch;
+/* `base` is kept; NULL reads as empty. NOMEM. A put or delete that fails (NOMEM) changes nothing. */
 status kv_batch_create(struct arena *arena, struct kv_reader *base, struct diag *diag,
                        struct kv_batch **out);
 struct kv_reader *kv_batch_reader(struct kv_batch *batch);
@@ -90,8 +97,9 @@ status kv_put(struct kv_batch *batch, struct str key, struct str value, struct d
 status kv_put_borrowed(struct kv_batch *batch, struct str key, struct str value, struct diag *diag);
 status kv_delete(struct kv_batch *batch, struct str key, struct diag *diag);
 bool kv_batch_is_empty(const struct kv_batch *batch);
-size_t kv_batch_count(const struct kv_batch *batch);
-/* Forgets everything put since the mark (a count from kv_batch_mark): for undoing a failed sub-step. */
+size_t kv_batch_count(const struct kv_batch *batch); /* distinct keys */
+/* Forgets everything put or deleted since the mark (from kv_batch_mark) and restores what those keys
+ * were then: for undoing a failed sub-step. */
 size_t kv_batch_mark(const struct kv_batch *batch);
 void kv_batch_rewind(struct kv_batch *batch, size_t mark);
 
@@ -109,11 +117,13 @@ bool kv_batch_next(struct kv_batch_iter *iter, struct kv_write *out);
 
 /*
  * Payload of a log entry: {format u8 = 1, hlc u64le, trace id 16 bytes + span id 8 + flags 1 (zeros when
- * absent), count varint, then per write: op u8, key size varint, key, value size varint, value}.
+ * absent), count varint, then per write: op u8 (1 put, 2 delete), key size varint, key, value size
+ * varint (0 for a delete), value}. Keys are strictly ascending; nothing follows the last write.
  */
 struct kv_trace {
     uint8_t bytes[25];
 };
+/* `trace` may be NULL. Failure shows in `out` (buf_finish). */
 void kv_payload_encode(const struct kv_batch *batch, hlc_stamp stamp, const struct kv_trace *trace,
                        struct buf *out);
 /* A cursor over a payload's writes; validates everything it reads. CORRUPT on any defect. */
@@ -121,8 +131,12 @@ struct kv_payload {
     struct cursor at;
     hlc_stamp stamp;
     struct kv_trace trace;
-    uint64_t left;
+    uint64_t left; /* writes */
+    struct str last_key;
 };
+/* `bytes` is borrowed by the cursor and by every write it gives. */
 status kv_payload_open(struct str bytes, struct diag *diag, struct kv_payload *out);
 status kv_payload_next(struct kv_payload *payload, struct diag *diag, struct kv_write *out,
                        bool *out_found);
+/* Reads a whole payload. OK or CORRUPT: for what arrives from a peer, before it is kept. */
+status kv_payload_check(struct str bytes, struct diag *diag);

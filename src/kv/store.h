@@ -32,6 +32,15 @@ struct kv_entry {
     struct str payload;
 };
 
+/* For stores: moves to the next entry; its stamp, if it has one, is in the payload. */
+static inline void kv_meta_advance(struct kv_meta *meta, const struct kv_entry *entry)
+{
+    ASSERT(entry->index == meta->applied_index + 1);
+    ASSERT(entry->term >= meta->applied_term);
+    meta->applied_index = entry->index;
+    meta->applied_term = entry->term;
+}
+
 /* A consistent view of one applied index. Usable from one thread at a time, any thread. */
 struct kv_snapshot {
     struct kv_reader reader; /* first member: a snapshot is a reader */
@@ -42,7 +51,8 @@ struct kv_snapshot {
 struct kv_store;
 struct kv_store_ops {
     /* Applies entries in order, all in one transaction. Requires entries[0].index == applied + 1 and
-     * consecutive indexes (asserted). Nothing is applied on failure. */
+     * consecutive indexes (asserted). Nothing is applied on failure: CORRUPT for a payload that
+     * cannot be read, NOMEM, and from a store on disk NOSPACE and IO. */
     status (*apply)(struct kv_store *self, const struct kv_entry *entries, size_t count,
                     struct diag *diag);
     status (*snapshot)(struct kv_store *self, struct diag *diag, struct kv_snapshot **out);
