@@ -189,9 +189,15 @@ def is_checked(path):
 
 
 def project_files(root):
-    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=root,
-                             capture_output=True, text=True, check=True)
-    return sorted(set(listing.stdout.splitlines()))
+    """Every file git knows or would add; in a copy without git, all but what the build made."""
+    command = ["git", "ls-files", "-co", "--exclude-standard"]
+    try:
+        listing = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+        return sorted(set(listing.stdout.splitlines()))
+    except (OSError, subprocess.CalledProcessError):
+        files = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        return sorted(str(path) for path in files
+                      if not re.match(r"build(-[^/]*)?/|\.(?!ci/)", str(path)))
 
 
 def main():
