@@ -21,7 +21,7 @@ FUNCTION_LINES = 70
 FILE_LINES_WARN, FILE_LINES_MAX = 1000, 1500
 TEXT = {".c", ".h", ".def", ".py", ".sh", ".md", ".build", ".txt", ".yml", ".yaml", ".supp"}
 # Text that others wrote, or that a tool wrote: not ours to reformat.
-FOREIGN = re.compile(r"(^|/)(LICENSE|corpus/|testdata/|expected/|spec/)")
+FOREIGN = re.compile(r"(^|/)(LICENSE|corpus/|testdata/|expected/|spec/|openapi/)")
 HEADINGS = ["Purpose", "Model", "Life of", "Files", "Tests"]
 # Spelled in halves, so that this file passes its own check.
 WORDS = re.compile("|".join([r"\bTO" r"DO\b", r"\bFIX" r"ME\b", r"\bXX" r"X\b", r"\bHA" r"CK\b"]))
