@@ -58,7 +58,10 @@ struct catalog_options {
     uint64_t page_size_max;           /* when a client pages */
 };
 
-/* What one call may use. `batch` is NULL for reads; `view` is then the snapshot's reader. */
+/*
+ * What one call may use. For a read `batch` is NULL and `view` is the snapshot's reader. For a change the
+ * entry point sets `view` to the batch's reader, so that everything below reads its own writes.
+ */
 struct catalog_context {
     struct kv_batch *batch;
     struct kv_reader *view;
@@ -98,6 +101,8 @@ struct catalog_response {
     bool refs_only;
     bool with_config; /* LoadTableResult carries "config", a commit answer does not */
     struct str etag;  /* empty: none */
+    /* Of a TABLE or VIEW body: where its metadata.json is (idempotency records keep it). */
+    struct str metadata_location;
     /* Versions this operation made, in a warehouse with publish=sync. */
     const struct catalog_version *await;
     size_t await_count;
@@ -145,13 +150,24 @@ struct catalog_warehouse {
 status catalog_warehouse_get(struct kv_reader *view, struct arena *arena, struct str name,
                              const struct catalog_options *options, struct diag *diag,
                              struct catalog_warehouse *out);
-/* Creates it, or updates location and publish of an existing one (its location may change only while it
- * holds no objects: ILLEGAL_ARGUMENT). */
+/*
+ * Creates it, or updates location and publish of an existing one. ILLEGAL_ARGUMENT: the name is not usable in
+ * a URL, the location is not canonical or overlaps another warehouse's, or it would change while the warehouse
+ * holds namespaces.
+ */
 status catalog_warehouse_put(struct catalog_context *context, struct str name, struct str location,
                              enum catalog_publish publish);
 /* All of them, in the arena, by name. */
 status catalog_warehouse_list(struct kv_reader *view, struct arena *arena, struct diag *diag,
                               struct catalog_warehouse **out, size_t *out_count);
+
+/*
+ * Canonical form of a location and whether it lies inside the warehouse (ILLEGAL_ARGUMENT otherwise; `what`
+ * begins the message). For callers that read a file named by a client, before they read it.
+ */
+status catalog_location_check(struct arena *arena, const struct catalog_warehouse *warehouse,
+                              struct str location, const char *what, struct diag *diag,
+                              struct str *out);
 
 /* --- outbox: metadata.json files still to be made durable (see outbox.h) --- */
 

@@ -22,9 +22,13 @@ struct catalog__place {
     struct str dotted;
 };
 
-/* NO_SUCH_NAMESPACE "Namespace does not exist: a.b". */
+/* NO_SUCH_NAMESPACE "Namespace does not exist: a.b". No levels: the root, id 0. */
 status catalog__namespace_find(struct catalog_context *context, uint32_t warehouse,
                                const struct catalog_ident *ident, uint64_t *out_id);
+/* The namespace's own `location` property (canonical, inside the warehouse); empty when it has none. */
+status catalog__namespace_location(struct catalog_context *context,
+                                   const struct catalog_warehouse *warehouse,
+                                   const struct catalog_ident *ident, struct str *out);
 /* Warehouse, namespace and dotted name of a request's ident. */
 status catalog__place_find(struct catalog_context *context, const struct catalog_warehouse *warehouse,
                            const struct catalog_ident *ident, struct catalog__place *out);
@@ -137,7 +141,8 @@ status outbox__reader_at(struct kv_reader *reader, struct arena *arena,
                          const struct catalog_version *version, struct diag *diag,
                          struct kv_reader **out);
 
-/* "/metadata/00003-<uuid>.metadata.json" and the like (catalogs.md b.5 step 7, b.9). */
+/* "<base>/00003-<uuid>.metadata.json", or .gz.metadata.json; base is write.metadata.path or
+ * <location>/metadata (catalogs.md b.5 step 7, b.9). */
 status catalog__metadata_path(struct catalog_context *context, struct str base, uint64_t version,
                               bool gzip, struct str *out);
 /* The ETag of a representation: hex of a hash of metadata location and mode. */
