@@ -9,8 +9,18 @@
 
 enum { PARTITION_FIRST_FIELD_ID = 1000, PARTITION_LAST_ID_UNPARTITIONED = 999 };
 
+enum { PARTITION_FIELDS_MAX = 1000 };
+
+/* The columns a transform reads: one, or several for the multi-argument transforms of v3. */
+struct field_sources {
+    int32_t *ids;
+    size_t count; /* at least 1 */
+    bool is_list; /* written as "source-ids" */
+};
+
 struct spec_field {
-    int32_t source_id;
+    int32_t source_id; /* the first source */
+    struct field_sources sources;
     int32_t field_id; /* 0: not given */
     struct str name;
     struct str transform; /* "identity", "bucket[16]", ... unknown ones are kept */
@@ -26,9 +36,15 @@ struct spec {
 /* Either all or none of the fields carry field-id. */
 status spec_parse(struct arena *arena, const struct json *json, struct diag *diag,
                   struct spec **out);
-/* b.3: sources, transforms, names, redundancy; v1: sequential ids. */
+/*
+ * b.3, for a spec that is being added: sources, transforms, names, redundancy; v1: sequential ids (so number
+ * the fields first; a v1 spec without ids counts from PARTITION_LAST_ID_UNPARTITIONED with no older specs).
+ */
 status spec_validate(const struct spec *spec, const struct schema *schema, int32_t format_version,
                      struct diag *diag);
+/* Only the sources, as every commit checks its default spec against its current schema (b.3, last rule):
+ * "Cannot find source column for partition field: 1000: ts_day: day(4)". */
+status spec_check_sources(const struct spec *spec, const struct schema *schema, struct diag *diag);
 /* Same count, and per position the same source, transform and name (field ids ignored). */
 bool spec_compatible(const struct spec *a, const struct spec *b);
 /*
@@ -46,7 +62,8 @@ status spec_rebind(struct arena *arena, const struct spec *spec, const struct sc
 void spec_write(const struct spec *spec, int32_t id, struct buf *out);
 
 struct sort_field {
-    int32_t source_id;
+    int32_t source_id; /* the first source */
+    struct field_sources sources;
     struct str transform;
     struct str direction;  /* asc, desc */
     struct str null_order; /* nulls-first, nulls-last */
@@ -60,6 +77,9 @@ struct sort_order {
 };
 status sort_parse(struct arena *arena, const struct json *json, struct diag *diag,
                   struct sort_order **out);
+/* For an order that is being added; sort_check_sources is for the default order at the end of a commit. */
+status sort_check_sources(const struct sort_order *order, const struct schema *schema,
+                          struct diag *diag);
 status sort_validate(const struct sort_order *order, const struct schema *schema,
                      struct diag *diag);
 bool sort_same(const struct sort_order *a, const struct sort_order *b);
