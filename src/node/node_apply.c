@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * node_apply.c - committed entries into the state, and answers to whoever waits for them.
+ *
+ * Entries are applied in groups, one state transaction each. A group ends before an entry whose task works on an
+ * object that an earlier task of the group wants to answer about, so each answer shows exactly the state its
+ * own entry made.
+ */
+#include "node/node_internal.h"
+
+static uint64_t conflict_free_end(const struct node *node, uint64_t first, uint64_t last)
+{
+    enum { KEYS_MAX = 64 };
+    uint64_t keys[KEYS_MAX];
+    size_t count = 0;
+    for (const struct node_task *task = node->waiting.head; task != NULL && task->index <= last;
+         task = task->next) {
+        if (task->index < first || task->object_key == 0)
+            continue;
+        for (size_t i = 0; i < count; i++)
+            if (keys[i] == task->object_key)
+                return task->index - 1;
+        if (!task->wants_snapshot)
+            continue;
+        if (count == KEYS_MAX)
+            return task->index - 1;
+        keys[count++] = task->object_key;
+    }
+    return last;
+}
+
+status_value node__renew_base(struct node *node)
+{
+    struct kv_snapshot *fresh;
+    TRY(kv_store_snapshot(node->store, &node->diag, &fresh));
+    kv_inflight_set_base(node->inflight, &fresh->reader);
+    kv_snapshot_close(node->base);
+    node->base = fresh;
+    return OK;
+}
+
+static size_t collect(struct node *node, uint64_t first, uint64_t last)
+{
+    size_t count = 0;
+    for (uint64_t index = first; index <= last && count < NODE_APPLY_MAX; index++) {
+        const struct raft_entry *entry = raft_entry_at(node->raft, index);
+        ASSERT(entry != NULL);
+        struct str payload = entry->kind == RAFT_ENTRY_COMMAND ? entry->payload : (struct str){"", 0};
+        node->applies[count++] = (struct kv_entry){index, entry->term, payload};
+    }
+    return count;
+}
+
+void node__answer(struct node *node, struct node_task *task)
+{
+    struct kv_snapshot *snapshot = NULL;
+    if (task->wants_snapshot && is_ok(task->result))
+        task->result = kv_store_snapshot(node->store, task->diag, &snapshot);
+    atomic_fetch_sub(&node->task_count, 1);
+    task->done(task, task->result, snapshot);
+}
+
+static void answer_through(struct node *node, uint64_t index)
+{
+    while (node->waiting.head != NULL && node->waiting.head->index <= index)
+        node__answer(node, node__pop(&node->waiting));
+}
+
+static status_value apply_group(struct node *node, uint64_t first, uint64_t last, uint64_t *out_last)
+{
+    size_t count = collect(node, first, last);
+    uint64_t end = first + count - 1;
+    const struct raft_event event = {.type = RAFT_EVENT_APPLIED,
+                                     .now_ns = node->env->ops->monotonic_ns(node->env),
+                                     .index = end};
+    struct raft_update update;
+    TRY(kv_store_apply(node->store, node->applies, count, &node->diag));
+    TRY(node__renew_base(node));
+    kv_inflight_release(node->inflight, end);
+    TRY(raft_step(node->raft, &event, &node->diag, &update));
+    /* Applying alone never makes new work: it only lets the core forget. */
+    ASSERT(update.append.sequence == 0 && update.apply.first > update.apply.last);
+    answer_through(node, end);
+    *out_last = end;
+    return OK;
+}
+
+status_value node__apply(struct node *node, uint64_t first, uint64_t last)
+{
+    for (uint64_t at = first; at <= last;) {
+        uint64_t end = conflict_free_end(node, at, last);
+        ASSERT(end >= at);
+        TRY(apply_group(node, at, end, &end));
+        at = end + 1;
+    }
+    struct node_listener *listener = atomic_load(&node->listener);
+    if (listener != NULL)
+        listener->applied(listener);
+    return OK;
+}
