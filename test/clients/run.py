@@ -11,6 +11,7 @@ differences are listed apart and do not count.
 import argparse
 import glob
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -102,6 +103,7 @@ def main():
     parser.add_argument("--list", action="store_true", help="only list the tests")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    logging.getLogger("pyiceberg").setLevel(logging.ERROR)
     tests = discover(options.patterns)
     if options.list:
         print("\n".join(name for name, _ in tests))
