@@ -3,10 +3,10 @@
 /*
  * env.h - the one door to the world for everything the simulator must own: clock, randomness, disk.
  *
- * A table of functions. env_linux is the product; tests and the simulator bring their own with virtual
- * disks and clocks. All calls block the calling thread; threads and sockets belong to net/ and node/.
- * Every failure says the path and the errno text in `diag`; an fsync or O_DSYNC write error is final:
- * the caller must stop using the file (consensus.md §2.2 rule 6).
+ * A table of functions. env_linux is the product; tests and the simulator bring their own with
+ * virtual disks and clocks. All calls block the calling thread; threads and sockets belong to net/
+ * and node/. Every failure says the path and the errno text in `diag`; an fsync or O_DSYNC write
+ * error is final: the caller must stop using the file (consensus.md §2.2 rule 6).
  */
 #include "base/arena.h"
 
@@ -23,14 +23,16 @@ struct env_ops {
     uint64_t (*wall_ns)(struct env *self);      /* unix time */
     uint64_t (*monotonic_ns)(struct env *self); /* CLOCK_MONOTONIC */
     void (*random)(struct env *self, void *out, size_t size); /* entropy; never fails */
-    /* Identifies the running boot of the machine, so an unclean machine stop can be told. At most 64 bytes. */
+    /* Identifies the running boot of the machine, so an unclean machine stop can be told. At most
+     * 64 bytes. */
     status (*boot_id)(struct env *self, struct arena *arena, struct diag *diag, struct str *out);
 
     /* NOT_FOUND, ALREADY_EXISTS, NOSPACE, IO */
     status (*file_open)(struct env *self, const char *path, unsigned flags, struct diag *diag,
                         struct env_file **out);
     void (*file_close)(struct env *self, struct env_file *file);
-    /* Reads up to size bytes; a short count only at the end of the file. */
+    /* Reads up to size bytes; a short count only at the end of the file. With DIRECT_SYNC: data,
+     * offset and size must be 4096-aligned, as for writes. */
     status (*file_read)(struct env *self, struct env_file *file, uint64_t offset, void *data,
                         size_t size, struct diag *diag, size_t *out_size);
     /* Writes all of it or fails. With DIRECT_SYNC: data, offset and size must be 4096-aligned, and
@@ -53,7 +55,8 @@ struct env_ops {
                        struct str **out_names, size_t *out_count);
     status (*dir_remove)(struct env *self, const char *path, struct diag *diag); /* must be empty */
     status (*disk_free)(struct env *self, const char *path, struct diag *diag, uint64_t *out_bytes);
-    /* Takes an exclusive advisory lock on a lock file, released by file_close. UNAVAILABLE when held. */
+    /* Takes an exclusive advisory lock on a lock file, released by file_close. UNAVAILABLE when
+     * held. */
     status (*file_lock)(struct env *self, const char *path, struct diag *diag,
                         struct env_file **out);
 };
