@@ -178,9 +178,8 @@ static bool tree_remove(struct allocator *allocator, struct tree *tree, struct s
     struct tree *child = NULL;
     if (!tree_remove(allocator, order < 0 ? tree->left : tree->right, key, &child))
         return false;
-    struct tree *copy = order < 0
-                            ? tree_new(allocator, tree->row, child, tree_ref(tree->right))
-                            : tree_new(allocator, tree->row, tree_ref(tree->left), child);
+    struct tree *copy = order < 0 ? tree_new(allocator, tree->row, child, tree_ref(tree->right))
+                                  : tree_new(allocator, tree->row, tree_ref(tree->left), child);
     if (copy == NULL)
         return false;
     *out = copy;
@@ -219,9 +218,8 @@ static struct tree *tree_put(struct allocator *allocator, struct tree *tree, str
     struct tree *child = tree_put(allocator, order < 0 ? tree->left : tree->right, row);
     if (child == NULL)
         return NULL;
-    struct tree *copy = order < 0
-                            ? tree_new(allocator, tree->row, child, tree_ref(tree->right))
-                            : tree_new(allocator, tree->row, tree_ref(tree->left), child);
+    struct tree *copy = order < 0 ? tree_new(allocator, tree->row, child, tree_ref(tree->right))
+                                  : tree_new(allocator, tree->row, tree_ref(tree->left), child);
     if (copy == NULL)
         return NULL;
     return order < 0 ? lift_left(copy) : lift_right(copy);
@@ -348,8 +346,7 @@ static status mem_cursor_next(struct kv_cursor *self, struct diag *diag, struct 
     (void)diag;
     struct mem_cursor *cursor = CONTAINER_OF(self, struct mem_cursor, cursor);
     const struct row *row = tree_seek(cursor->root, cursor->from, cursor->after);
-    *out_found = row != NULL &&
-                 (cursor->to.size == 0 || str_cmp(row_key(row), cursor->to) < 0);
+    *out_found = row != NULL && (cursor->to.size == 0 || str_cmp(row_key(row), cursor->to) < 0);
     if (!*out_found)
         return OK;
     cursor->from = row_key(row);
@@ -391,8 +388,7 @@ static status mem_scan(struct kv_reader *self, struct arena *arena, struct str f
     struct str bound = arena_copy(arena, to);
     if (cursor == NULL || first.data == NULL || bound.data == NULL)
         return FAIL(diag, NOMEM, "could not open a scan: memory budget exhausted");
-    *cursor = (struct mem_cursor){
-        {&mem_cursor_ops}, snapshot_of(self)->root, first, bound, false};
+    *cursor = (struct mem_cursor){{&mem_cursor_ops}, snapshot_of(self)->root, first, bound, false};
     *out = &cursor->cursor;
     return OK;
 }
@@ -434,9 +430,8 @@ status_value mem_store_open(struct allocator *allocator, struct diag *diag, stru
     struct mem_store *store = allocator->alloc(allocator, sizeof(*store));
     if (store == NULL)
         return FAIL(diag, NOMEM, "could not open a store in memory: out of memory");
-    *store = (struct mem_store){.store = {.ops = &mem_store_ops},
-                                .allocator = allocator,
-                                .lock = ATOMIC_FLAG_INIT};
+    *store = (struct mem_store){
+        .store = {.ops = &mem_store_ops}, .allocator = allocator, .lock = ATOMIC_FLAG_INIT};
     atomic_init(&store->open_snapshots, 0);
     *out = &store->store;
     return OK;

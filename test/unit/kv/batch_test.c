@@ -130,8 +130,7 @@ static void test_writing_while_scanning(void **state)
     struct kv_batch *batch = batch_over(kv_batch_reader(base));
     put(batch, "c", "1");
     struct kv_cursor *cursor = NULL;
-    assert_true(is_ok(
-        kv_scan(kv_batch_reader(batch), &arena, STR(""), STR("z"), &diag, &cursor)));
+    assert_true(is_ok(kv_scan(kv_batch_reader(batch), &arena, STR(""), STR("z"), &diag, &cursor)));
     const char *met[] = {"b", "c", "d", "e"};
     for (size_t i = 0; i < COUNTOF(met); i++) {
         struct str key;
@@ -171,8 +170,7 @@ static void test_prefix_end(void **state)
     put(batch, "abc", "2");
     put(batch, "ac", "3");
     struct kv_cursor *cursor = NULL;
-    assert_true(is_ok(
-        kv_scan_prefix(kv_batch_reader(batch), &arena, STR("ab"), &diag, &cursor)));
+    assert_true(is_ok(kv_scan_prefix(kv_batch_reader(batch), &arena, STR("ab"), &diag, &cursor)));
     for (int row = 1; row <= 3; row++) {
         struct str key;
         struct str value;
@@ -338,8 +336,9 @@ static void test_inflight_out_of_memory_changes_nothing(void **state)
         bool one = created && is_ok(kv_inflight_add(inflight, first, 1, &diag));
         bool two = one && is_ok(kv_inflight_add(inflight, second, 2, &diag));
         if (created)
-            expect_rows(kv_inflight_reader(inflight),
-                        two ? "a=1 b=2 c=2 d=2" : one ? "a=1 b=1" : "");
+            expect_rows(kv_inflight_reader(inflight), two   ? "a=1 b=2 c=2 d=2"
+                                                      : one ? "a=1 b=1"
+                                                            : "");
         kv_inflight_destroy(inflight);
         assert_int_equal(failing.held_bytes, 0);
         complete = two;

@@ -14,7 +14,8 @@ static void test_layout_on_disk(void **state)
     (void)state;
     struct key key = key_part(0x01020304, KEY_TABLE, 0x1112131415161718, PART_SCHEMA);
     key_i32(&key, -2);
-    static const char expected[] = "C\x01\x02\x03\x04T\x11\x12\x13\x14\x15\x16\x17\x18s\x7f\xff\xff\xfe";
+    static const char expected[] =
+        "C\x01\x02\x03\x04T\x11\x12\x13\x14\x15\x16\x17\x18s\x7f\xff\xff\xfe";
     assert_int_equal(key.size, sizeof(expected) - 1);
     assert_memory_equal(key.data, expected, key.size);
     assert_true(str_is(key_str(&(struct key){1, "M"}), "M"));
@@ -25,7 +26,8 @@ static void test_layout_on_disk(void **state)
 static void test_signed_numbers_order(void **state)
 {
     (void)state;
-    static const int64_t ascending[] = {INT64_MIN, INT64_MIN + 1, -256, -1, 0, 1, 255, 256, INT64_MAX};
+    static const int64_t ascending[] = {INT64_MIN, INT64_MIN + 1, -256, -1,       0,
+                                        1,         255,           256,  INT64_MAX};
     for (size_t i = 0; i < COUNTOF(ascending); i++) {
         struct key key = key_in(7, KEY_TABLE);
         key_i64(&key, ascending[i]);

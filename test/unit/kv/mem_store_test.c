@@ -7,9 +7,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <xxhash.h>
 
 #include <cmocka.h>
-#include <xxhash.h>
 
 static void test_against_model(void **state)
 {

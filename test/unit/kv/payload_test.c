@@ -125,13 +125,13 @@ static void test_defects_are_refused(void **state)
     (void)state;
     assert_true(is_ok(kv_payload_check(with_writes(STR("\0")), &diag)));
     assert_true(is_ok(kv_payload_check(with_writes(STR("\1\1\1k\1v")), &diag)));
-    expect_corrupt(with_writes(STR("\0x")));                     /* bytes after no write */
-    expect_corrupt(with_writes(STR("\1\1\1k\1vx")));             /* bytes after the last write */
-    expect_corrupt(with_writes(STR("\1\3\1k\1v")));              /* operation */
-    expect_corrupt(with_writes(STR("\1\1\0\1v")));               /* empty key */
-    expect_corrupt(with_writes(STR("\1\2\1k\1v")));              /* delete with a value */
-    expect_corrupt(with_writes(STR("\2\1\1k\1v\1\1k\1v")));      /* key twice */
-    expect_corrupt(with_writes(STR("\2\1\1k\1v\1\1j\1v")));      /* order */
+    expect_corrupt(with_writes(STR("\0x")));                /* bytes after no write */
+    expect_corrupt(with_writes(STR("\1\1\1k\1vx")));        /* bytes after the last write */
+    expect_corrupt(with_writes(STR("\1\3\1k\1v")));         /* operation */
+    expect_corrupt(with_writes(STR("\1\1\0\1v")));          /* empty key */
+    expect_corrupt(with_writes(STR("\1\2\1k\1v")));         /* delete with a value */
+    expect_corrupt(with_writes(STR("\2\1\1k\1v\1\1k\1v"))); /* key twice */
+    expect_corrupt(with_writes(STR("\2\1\1k\1v\1\1j\1v"))); /* order */
     expect_corrupt(with_writes(STR("\1\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1k"))); /* size */
     char longer[HEADER + 600] = {1};
     longer[HEADER] = 1;

@@ -212,8 +212,8 @@ static void propose(struct run *run)
     struct pending *p = &run->pending[run->pending_count++];
     struct kv_batch *batch = NULL;
     arena_init(&p->arena, allocator_heap(), ARENA_BYTES);
-    assert_true(is_ok(
-        kv_batch_create(&p->arena, kv_inflight_reader(run->inflight), &diag, &batch)));
+    assert_true(
+        is_ok(kv_batch_create(&p->arena, kv_inflight_reader(run->inflight), &diag, &batch)));
     random_writes(&run->prng, &run->arena, prng_below(&run->prng, 12), batch, &run->newest);
     if (prng_chance(&run->prng, 1, 3)) {
         struct model forgotten = run->newest;
