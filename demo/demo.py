@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tarn at work: two independent engines on real tables, then kill -9, and everything is still there.
+"""tarn at work: two engines on real tables, then kill -9, and everything is still there.
 
 Every change is made twice: through PyIceberg (or DuckDB) on the tables that the catalog holds, and
 on plain pyarrow tables in this process. After that both engines must read exactly those rows.

@@ -26,8 +26,8 @@ def _extension_path(name):
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is None or not spec.submodule_search_locations:
         return None
-    folder = os.path.join(spec.submodule_search_locations[0], "extensions", f"v{duckdb.__version__}")
-    path = os.path.join(folder, f"{name}.duckdb_extension")
+    path = os.path.join(spec.submodule_search_locations[0], "extensions",
+                        f"v{duckdb.__version__}", f"{name}.duckdb_extension")
     return path if os.path.exists(path) else None
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the demo prints: numbered steps with their duration, progress on a terminal, JSON on request.
+"""What the demo prints: numbered steps with their duration, progress on a terminal, or JSON.
 
 Colours and the moving progress bar appear only on a terminal, and colours not at all when NO_COLOR
-is set. With JSON, each finished step is one object on a line of its own and nothing else is printed.
+is set. With JSON, each finished step is one object on a line of its own, and nothing else appears.
 """
 
 import json

@@ -124,6 +124,10 @@ class Target:
             self.node.kill()
         else:
             assert self.node.stop() == 0, "the node did not stop cleanly"
+        self.start_again()
+
+    def start_again(self):
+        """Starts our own node, which has ended, on the addresses that it had."""
         self.node.listen = f"127.0.0.1:{self.node.port}"
         self.node.admin = f"127.0.0.1:{self.node.admin_port}"
         self.node.start()

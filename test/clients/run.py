@@ -22,6 +22,7 @@ import warnings
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import harness  # noqa: E402
+import node as nodes  # noqa: E402
 
 TEST_TIMEOUT_S = 90
 
@@ -59,10 +60,21 @@ def run_one(function, target):
         return "skip", str(reason)
     except Exception as error:
         if differs:
-            return "differs", f"{differs} ({type(error).__name__}: {str(error)[:160]})"
+            said = " ".join(str(error)[:160].split())
+            return "differs", f"{differs} ({type(error).__name__}: {said})"
         return "not ok", traceback.format_exc()
     finally:
         signal.alarm(0)
+
+
+def revive(target):
+    """Starts our own node again when it has ended by itself; returns what its log said, or None."""
+    if target.node is None or target.node.process.poll() is None:
+        return None
+    said = f"the node ended with status {target.node.process.returncode}; its log:\n" + \
+        nodes.tail(target.node.log, 40)
+    target.start_again()
+    return said
 
 
 def run_all(tests, target):
@@ -71,6 +83,9 @@ def run_all(tests, target):
     for name, function in tests:
         begin = time.monotonic()
         verdict, text = run_one(function, target)
+        ended = revive(target)
+        if ended:
+            verdict, text = "not ok", text + ended
         counts[verdict] += 1
         seconds = time.monotonic() - begin
         if verdict == "not ok":

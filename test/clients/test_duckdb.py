@@ -75,10 +75,10 @@ def test_insert_update_delete_merge(target):
 
 def test_types_round_trip(target):
     values = ("1::TINYINT::INTEGER AS i, 9223372036854775807::BIGINT AS l, 1.5::FLOAT AS f, "
-              "0.1::DOUBLE AS d, 12345.678::DECIMAL(18, 3) AS m, true AS b, DATE '2013-01-02' AS da,"
-              " TIMESTAMP '2013-01-02 03:04:05.000006' AS ts, 'ü湖' AS s, '\\x00\\xFF'::BLOB AS bl, "
-              "uuid '00000000-0000-0000-0000-0000000000ff' AS u, [1, NULL, 3] AS li, "
-              "{'x': 1, 'y': 'z'} AS st")
+              "0.1::DOUBLE AS d, 12345.678::DECIMAL(18, 3) AS m, true AS b, "
+              "DATE '2013-01-02' AS da, TIMESTAMP '2013-01-02 03:04:05.000006' AS ts, 'ü湖' AS s, "
+              "'\\x00\\xFF'::BLOB AS bl, uuid '00000000-0000-0000-0000-0000000000ff' AS u, "
+              "[1, NULL, 3] AS li, {'x': 1, 'y': 'z'} AS st")
     columns = ("i INTEGER, l BIGINT, f FLOAT, d DOUBLE, m DECIMAL(18, 3), b BOOLEAN, da DATE, "
                "ts TIMESTAMP, s VARCHAR, bl BLOB, u UUID, li INTEGER[], "
                "st STRUCT(x INTEGER, y VARCHAR)")

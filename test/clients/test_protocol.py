@@ -310,7 +310,6 @@ def pages(target, path, size):
 
 def check_paging(target, path, count):
     member = "namespaces" if path.split("?")[0].endswith("/namespaces") else "identifiers"
-    mark = "&" if "?" in path else "?"
     answer = target.v1("GET", path)
     assert len(answer.json[member]) == count, answer
     assert answer.json.get("next-page-token") is None, answer

@@ -58,7 +58,8 @@ def test_table_life(target):
     loaded = target.v1("GET", tables(name, "t"))
     assert loaded.json["metadata"] == metadata, loaded
     assert loaded.json["metadata-location"] == made.json["metadata-location"]
-    assert target.v1("GET", tables(name)).json["identifiers"] == [{"namespace": [name], "name": "t"}]
+    listed = target.v1("GET", tables(name)).json["identifiers"]
+    assert listed == [{"namespace": [name], "name": "t"}], listed
     gone = target.v1("DELETE", tables(name, "t"))
     assert (gone.status, gone.body) == (204, b""), gone
     assert target.v1("HEAD", tables(name, "t")).status == 404
@@ -258,7 +259,8 @@ def test_snapshots_refs_holds_only_what_refs_point_at(target):
     name = target.namespace()
     target.table(name)
     for number in (1, 2, 3):
-        answer = append(target, name, "t", 100 + number, number, 99 + number if number > 1 else None)
+        parent = 99 + number if number > 1 else None
+        answer = append(target, name, "t", 100 + number, number, parent)
         assert answer.status == 200, answer
     commit(target, name, "t", [{"action": "set-snapshot-ref", "ref-name": "old", "type": "tag",
                                 "snapshot-id": 101}])
@@ -778,8 +780,10 @@ def test_metrics_reports(target):
     assert target.v1("POST", path, report).status == 204
 
 
-@reference_differs("release 1.11.0 does not have it")
 def test_credentials(target):
+    if "GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials" not in \
+            target.endpoints():
+        raise Skip("the server does not offer it")
     name = target.namespace()
     target.table(name)
     answer = target.v1("GET", tables(name, "t", "/credentials"))
