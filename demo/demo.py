@@ -378,7 +378,7 @@ def farewell(node, report):
 The node is still running: process {pid}, data in {node.data}
   catalog   {node.uri}
   health    {node.admin_uri}/readyz   metrics {node.admin_uri}/metrics
-  look      {os.path.relpath(node.binary)} table list {NAMESPACE}
+  look      {os.path.relpath(node.binary)} table ls {NAMESPACE}
   connect   {os.path.relpath(node.binary)} connect duckdb     (also spark, trino, pyiceberg, flink)
   stop      kill {pid}""")
 

@@ -1,52 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """One tarn node as a child process: start, wait until it serves, kill, start again.
 
-The addresses are read from the kernel (the node's listening sockets) and told apart by what they
-answer, so `port 0` works and nothing depends on the wording of a log line.
+The addresses come from the file that `--address-file` names: the node writes it when it is ready, so
+port 0 works and nothing depends on the wording of a log line.
 """
 
+import contextlib
 import http.client
+import json
 import os
 import signal
 import subprocess
 import time
+import urllib.parse
 
 START_TIMEOUT_S = 30.0
 
 
 class NodeError(Exception):
     """The node did not start, or ended by itself."""
-
-
-def _socket_inodes(pid):
-    inodes = set()
-    try:
-        descriptors = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
-        return inodes
-    for descriptor in descriptors:
-        try:
-            target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            inodes.add(target[8:-1])
-    return inodes
-
-
-def listening_ports(pid):
-    """The TCP ports that process `pid` listens on."""
-    inodes = _socket_inodes(pid)
-    ports = set()
-    for table in ("tcp", "tcp6"):
-        try:
-            with open(f"/proc/{pid}/net/{table}", encoding="ascii") as lines:
-                rows = [line.split() for line in lines][1:]
-        except OSError:
-            continue
-        ports.update(int(row[1].rsplit(":", 1)[1], 16) for row in rows
-                     if row[3] == "0A" and row[9] in inodes)
-    return sorted(ports)
 
 
 def http_status(port, path, timeout_s=5.0):
@@ -81,6 +53,7 @@ class Node:
         self.data = os.path.abspath(data)
         self.listen, self.admin = listen, admin
         self.log = log or self.data + ".log"
+        self.address_file = self.data + ".address"
         self.arguments = list(arguments)
         self.process = None
         self.port = self.admin_port = None
@@ -98,12 +71,14 @@ class Node:
     def command(self):
         """The command line that start() runs."""
         return [self.binary, "serve", "--data", self.data, "--listen", self.listen,
-                "--admin", self.admin, *self.arguments]
+                "--admin", self.admin, "--address-file", self.address_file, *self.arguments]
 
     def start(self, timeout_s=START_TIMEOUT_S):
         """Starts the node and returns the seconds until it answered a catalog request."""
         if not os.access(self.binary, os.X_OK):
             raise NodeError(f"there is no program at {self.binary}; build it with ./dev build")
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self.address_file)
         begin = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -121,13 +96,17 @@ class Node:
         return time.monotonic() - begin
 
     def _is_serving(self):
-        self.port = self.admin_port = None
-        for port in listening_ports(self.process.pid):
-            if http_status(port, "/v1/config") == 200:
-                self.port = port
-            elif http_status(port, "/readyz") == 200:
-                self.admin_port = port
-        return self.port is not None and self.admin_port is not None
+        try:
+            with open(self.address_file, encoding="utf-8") as text:
+                addresses = json.load(text)
+        except (OSError, ValueError):  # not there yet, or half written
+            return False
+        if addresses["pid"] != self.process.pid:
+            return False
+        self.port = urllib.parse.urlsplit(addresses["api"]).port
+        self.admin_port = urllib.parse.urlsplit(addresses["admin"]).port
+        return http_status(self.port, "/v1/config") == 200 and \
+            http_status(self.admin_port, "/readyz") == 200
 
     def kill(self):
         """kill -9: no chance to flush anything."""
