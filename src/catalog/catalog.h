@@ -120,6 +120,8 @@ status catalog_mutate(struct catalog_context *context, const struct catalog_requ
 status catalog_read(struct catalog_context *context, const struct catalog_request *request,
                     struct catalog_response *out);
 bool catalog_op_mutates(enum catalog_op op);
+/* TABLE_COMMIT and the like, for labels. */
+const char *catalog_op_name(enum catalog_op op);
 /* The spec's "VERB path" of an operation, as published in `endpoints`. */
 const char *catalog_op_verb(enum catalog_op op);
 const char *catalog_op_path(enum catalog_op op);

@@ -14,13 +14,14 @@ typedef status_value operation_fn(struct catalog_context *, const struct catalog
                                   const struct catalog_warehouse *, struct catalog_response *);
 
 struct operation {
+    const char *name;
     const char *verb;
     const char *path;
     bool mutates;
 };
 
 static const struct operation operations[] = {
-#define CATALOG_OP(name, mutates_, verb_, path_) [CATALOG_##name] = {verb_, path_, mutates_},
+#define CATALOG_OP(name, mutates_, verb_, path_) [CATALOG_##name] = {#name, verb_, path_, mutates_},
 #include "catalog/operations.def"
 #undef CATALOG_OP
 };
@@ -59,6 +60,12 @@ bool catalog_op_mutates(enum catalog_op op)
 {
     ASSERT(op < CATALOG_OP_COUNT);
     return operations[op].mutates;
+}
+
+const char *catalog_op_name(enum catalog_op op)
+{
+    ASSERT(op < CATALOG_OP_COUNT);
+    return operations[op].name;
 }
 
 const char *catalog_op_verb(enum catalog_op op)
