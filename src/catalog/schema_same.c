@@ -35,7 +35,7 @@ static bool members_within(const struct json *a, const struct json *b, const cha
     return true;
 }
 
-static bool same_members(const struct json *a, const struct json *b, const char *const *skip)
+bool schema__members_same(const struct json *a, const struct json *b, const char *const *skip)
 {
     return members_within(a, b, skip) && members_within(b, a, skip);
 }
@@ -50,7 +50,7 @@ static bool same_fields(const struct json *a, const struct json *b)
     const struct json *field_a;
     const struct json *field_b;
     while (json_next(&iter_a, NULL, &field_a) && json_next(&iter_b, NULL, &field_b)) {
-        if (!same_members(field_a, field_b, skip) ||
+        if (!schema__members_same(field_a, field_b, skip) ||
             !same_type(json_get(field_a, "type"), json_get(field_b, "type")))
             return false;
     }
@@ -76,7 +76,7 @@ static bool same_type(const struct json *a, const struct json *b)
         return schema__type_same(text_a, text_b);
     if (!json_is(a, JSON_OBJECT) || !json_is(b, JSON_OBJECT))
         return false;
-    return same_members(a, b, skip) && same_fields(json_get(a, "fields"), json_get(b, "fields")) &&
+    return schema__members_same(a, b, skip) && same_fields(json_get(a, "fields"), json_get(b, "fields")) &&
            same_part(a, b, "element") && same_part(a, b, "key") && same_part(a, b, "value");
 }
 
@@ -95,7 +95,7 @@ static bool identifiers_within(const struct schema *a, const struct schema *b)
 bool schema_same(const struct schema *a, const struct schema *b)
 {
     static const char *const skip[] = {"type", "schema-id", "identifier-field-ids", "fields", NULL};
-    return a->count == b->count && same_members(a->json, b->json, skip) &&
+    return a->count == b->count && schema__members_same(a->json, b->json, skip) &&
            same_fields(a->fields_json, b->fields_json) && identifiers_within(a, b) &&
            identifiers_within(b, a);
 }
