@@ -113,8 +113,8 @@ static bool write_job(struct node *node, const struct log_job *job, struct diag 
     }
     uint64_t took = node->env->ops->monotonic_ns(node->env) - begin;
     atomic_fetch_add(&node->log_bytes_since_snapshot, bytes);
-    metric_observe_ns(node->metrics, METRIC_WAL_FSYNC_DURATION, took);
-    metric_add(node->metrics, METRIC_WAL_BYTES, bytes);
+    metric_observe_ns(node->metrics, METRIC_WAL_FSYNC_DURATION, metric_labels(0, 0, 0), took);
+    metric_add(node->metrics, METRIC_WAL_BYTES, metric_labels(0, 0, 0), bytes);
     tell_core(node, job->sequence, false);
     return true;
 }

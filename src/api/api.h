@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * api.h - the Iceberg REST API over a node: one handler for the HTTP server.
+ */
+#include "catalog/catalog.h"
+#include "net/http.h"
+#include "net/pool.h"
+#include "node/node.h"
+#include "worker/publisher.h"
+
+struct api {
+    struct node *node;
+    struct publisher *publisher;
+    struct stores *stores;
+    struct pool *pool; /* for reading files that clients name */
+    const struct catalog_options *options;
+    struct env *env;
+    struct log *log;
+    struct metrics *metrics;
+    uint32_t route_labels[CATALOG_OP_COUNT];
+    uint32_t operation_labels[CATALOG_OP_COUNT];
+};
+
+/* An http_handler; `context` is a struct api that outlives the server. */
+void api_handle(void *context, struct http_exchange *exchange);
