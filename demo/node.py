@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One tarn node as a child process: start, wait until it serves, kill, start again.
 
-The addresses come from the file that `--address-file` names: the node writes it when it is ready, so
-port 0 works and nothing depends on the wording of a log line.
+The addresses come from the file that `--address-file` names: the node writes it when it is ready,
+so port 0 works and nothing depends on the wording of a log line.
 """
 
 import contextlib

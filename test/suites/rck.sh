@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The Java client with its own tests, where Java and Maven are there (./dev setup bench installs them).
+# The Java client with its own tests, where Java and Maven are there (./dev setup bench).
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 if ! command -v java > /dev/null || ! command -v mvn > /dev/null; then
