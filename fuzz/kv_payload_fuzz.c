@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kv_payload_fuzz.c - any bytes as the payload of a log entry: refused or read inside their bounds, and
- * what was accepted is canonical: it encodes to the same bytes again, and applies.
+ * kv_payload_fuzz.c - any bytes as the payload of a log entry: refused or read inside their bounds,
+ * and what was accepted is canonical: it encodes to the same bytes again, and applies.
  */
 #include "kv/store.h"
 

@@ -2,8 +2,8 @@
 /*
  * batch.c - the writes of one evaluation: a row map over the base, and a history to rewind by.
  *
- * B1  `history` holds one record for each put or delete, newest first, with what the key was before;
- *     `change_count` is its length and a mark is a value of it.
+ * B1  `history` holds one record for each put or delete, newest first, with what the key was
+ *     before; `change_count` is its length and a mark is a value of it.
  * B2  A put that fails changes nothing: all memory is taken before the map is touched.
  */
 #include "kv/row_map.h"

@@ -2,8 +2,8 @@
 /*
  * digest.c - an order-free digest of a set of rows: the sum of their 128-bit hashes, modulo 2^128.
  *
- * Addition forgets order and can be undone, so a batch costs its rows and not the state. The key size
- * stands in front so that no two rows share their hashed bytes.
+ * Addition forgets order and can be undone, so a batch costs its rows and not the state. The key
+ * size stands in front so that no two rows share their hashed bytes.
  */
 #include "kv/store.h"
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * inflight.c - a row map whose nodes also stand in a queue, ordered by the index of their last write.
+ * inflight.c - a row map whose nodes also stand in a queue, ordered by the index of their last
+ * write.
  *
- * F1  The queue holds exactly the nodes of the map, indexes ascending from oldest to newest: release
- *     pops from the old end and costs only what it removes.
+ * F1  The queue holds exactly the nodes of the map, indexes ascending from oldest to newest:
+ *     release pops from the old end and costs only what it removes.
  * F2  A node's key and value both belong to the newest batch that wrote the key, so nothing points
  *     into a batch whose index is released.
- * F3  Spare nodes are kept for the next batches, SPARE_MAX of them; memory follows what is in flight.
+ * F3  Spare nodes are kept for the next batches, SPARE_MAX of them; memory follows what is in
+ *     flight.
  */
 #include "kv/inflight.h"
 

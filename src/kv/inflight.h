@@ -18,9 +18,9 @@ void kv_inflight_set_base(struct kv_inflight *inflight, struct kv_reader *base);
 /* The base for the next batch. Stays the same object for the life of `inflight`. */
 struct kv_reader *kv_inflight_reader(struct kv_inflight *inflight);
 /*
- * Adds the writes of a batch that is proposed at `index`, greater than or equal to every index added
- * before. Keys and values are borrowed from the batch (and from whom it borrowed them) until its
- * index is released. NOMEM adds nothing.
+ * Adds the writes of a batch that is proposed at `index`, greater than or equal to every index
+ * added before. Keys and values are borrowed from the batch (and from whom it borrowed them) until
+ * its index is released. NOMEM adds nothing.
  */
 status kv_inflight_add(struct kv_inflight *inflight, const struct kv_batch *batch, uint64_t index,
                        struct diag *diag);

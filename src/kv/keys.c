@@ -2,7 +2,8 @@
 /*
  * keys.c - builds and reads the keys that keys.h lays out.
  *
- * K1  Integers are big-endian, signed ones with the sign bit flipped: memcmp orders keys as numbers.
+ * K1  Integers are big-endian, signed ones with the sign bit flipped: memcmp orders keys as
+ *     numbers.
  * K2  A key never exceeds KEY_SIZE_MAX: fields have fixed sizes and there is at most one name.
  * K3  A name is stored verbatim up to KEY_NAME_MAX bytes; a longer one takes exactly
  *     KEY_NAME_MAX + 16 bytes, a size that no verbatim name has, so the two never meet.

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * kv.h - ordered keys and values: readers, cursors, batches. The replicated state machine is "apply a
- * batch of puts and deletes"; everything that decides WHAT to put lives above, in pure functions
+ * kv.h - ordered keys and values: readers, cursors, batches. The replicated state machine is "apply
+ * a batch of puts and deletes"; everything that decides WHAT to put lives above, in pure functions
  * (view, request, now) -> (batch, response).
  *
- * Readers stack: store snapshot <- overlay of batches in flight <- the batch being built. Each layer is
- * itself a kv_reader, so an evaluation reads its own writes and those of every earlier proposal.
+ * Readers stack: store snapshot <- overlay of batches in flight <- the batch being built. Each
+ * layer is itself a kv_reader, so an evaluation reads its own writes and those of every earlier
+ * proposal.
  *
- * Keys are at most KEY_SIZE_MAX bytes and order bytewise. Values are borrowed: from a store snapshot
- * until it is closed, from an overlay or batch until that is released.
+ * Keys are at most KEY_SIZE_MAX bytes and order bytewise. Values are borrowed: from a store
+ * snapshot until it is closed, from an overlay or batch until that is released.
  */
 #include "base/buf.h"
 #include "base/hlc.h"
@@ -66,7 +67,8 @@ static inline void kv_close(struct kv_cursor *cursor)
 /* Rows whose key starts with `prefix`. */
 status kv_scan_prefix(struct kv_reader *reader, struct arena *arena, struct str prefix,
                       struct diag *diag, struct kv_cursor **out);
-/* The smallest key greater than every key with this prefix, in the arena; empty when there is none. */
+/* The smallest key greater than every key with this prefix, in the arena; empty when there is
+ * none. */
 status kv_prefix_end(struct arena *arena, struct str prefix, struct diag *diag, struct str *out);
 
 /*
@@ -84,12 +86,13 @@ status kv_overlay_put(struct kv_overlay *overlay, struct str key, struct str val
 status kv_overlay_delete(struct kv_overlay *overlay, struct str key, struct diag *diag);
 
 /*
- * A batch: the writes of one evaluation, readable at once. Later puts of a key replace earlier ones.
- * Keys and values are copied into the batch's arena by kv_put, so callers may reuse their buffers;
- * kv_put_borrowed keeps the caller's value bytes (they must live as long as the batch).
+ * A batch: the writes of one evaluation, readable at once. Later puts of a key replace earlier
+ * ones. Keys and values are copied into the batch's arena by kv_put, so callers may reuse their
+ * buffers; kv_put_borrowed keeps the caller's value bytes (they must live as long as the batch).
  */
 struct kv_batch;
-/* `base` is kept; NULL reads as empty. NOMEM. A put or delete that fails (NOMEM) changes nothing. */
+/* `base` is kept; NULL reads as empty. NOMEM. A put or delete that fails (NOMEM) changes
+ * nothing. */
 status kv_batch_create(struct arena *arena, struct kv_reader *base, struct diag *diag,
                        struct kv_batch **out);
 struct kv_reader *kv_batch_reader(struct kv_batch *batch);
@@ -98,8 +101,8 @@ status kv_put_borrowed(struct kv_batch *batch, struct str key, struct str value,
 status kv_delete(struct kv_batch *batch, struct str key, struct diag *diag);
 bool kv_batch_is_empty(const struct kv_batch *batch);
 size_t kv_batch_count(const struct kv_batch *batch); /* distinct keys */
-/* Forgets everything put or deleted since the mark (from kv_batch_mark) and restores what those keys
- * were then: for undoing a failed sub-step. */
+/* Forgets everything put or deleted since the mark (from kv_batch_mark) and restores what those
+ * keys were then: for undoing a failed sub-step. */
 size_t kv_batch_mark(const struct kv_batch *batch);
 void kv_batch_rewind(struct kv_batch *batch, size_t mark);
 
@@ -116,9 +119,10 @@ struct kv_batch_iter kv_batch_writes(const struct kv_batch *batch);
 bool kv_batch_next(struct kv_batch_iter *iter, struct kv_write *out);
 
 /*
- * Payload of a log entry: {format u8 = 1, hlc u64le, trace id 16 bytes + span id 8 + flags 1 (zeros when
- * absent), count varint, then per write: op u8 (1 put, 2 delete), key size varint, key, value size
- * varint (0 for a delete), value}. Keys are strictly ascending; nothing follows the last write.
+ * Payload of a log entry: {format u8 = 1, hlc u64le, trace id 16 bytes + span id 8 + flags 1 (zeros
+ * when absent), count varint, then per write: op u8 (1 put, 2 delete), key size varint, key, value
+ * size varint (0 for a delete), value}. Keys are strictly ascending; nothing follows the last
+ * write.
  */
 struct kv_trace {
     uint8_t bytes[25];

@@ -3,13 +3,15 @@
  * mem_store.c - the applied state in memory: an immutable treap with reference counts.
  *
  * T1  A published node never changes. A write copies the path from the root to its row (about
- *     2 log2 n nodes) and shares the rest; a snapshot is one more reference to a root and costs O(1).
+ *     2 log2 n nodes) and shares the rest; a snapshot is one more reference to a root and costs
+ *     O(1).
  * T2  Keys are in search order, priorities in heap order. A priority is a hash of the key, so the
  *     shape depends on the content alone: no randomness, no rebalancing state.
- * T3  Only this file's writer publishes a root, under the store's spin lock, which guards {root, meta}
- *     for the few instructions of a swap; counts are atomic. So snapshots may be taken and closed on
- *     any thread if the allocator allows it. (The product's store is LMDB; this one serves tests and
- *     the simulator, and a lock of the operating system has no place in a pure folder.)
+ * T3  Only this file's writer publishes a root, under the store's spin lock, which guards {root,
+ *     meta} for the few instructions of a swap; counts are atomic. So snapshots may be taken and
+ *     closed on any thread if the allocator allows it. (The product's store is LMDB; this one
+ *     serves tests and the simulator, and a lock of the operating system has no place in a pure
+ *     folder.)
  * T4  apply works on a private root and publishes it at the end: a failure leaves nothing behind.
  */
 #include "kv/store.h"

@@ -2,9 +2,11 @@
 /*
  * row_map.c - a skip list (Pugh, 1990) whose heights are a function of the insertion count.
  *
- * S1  Level 0 holds every node in strictly ascending key order; level i + 1 is a subsequence of level i.
+ * S1  Level 0 holds every node in strictly ascending key order; level i + 1 is a subsequence of
+ *     level i.
  * S2  No randomness: the same calls give the same list in every process, so a run can be replayed.
- *     The count is mixed before use; a plain counter would line up with periodic insertion patterns.
+ *     The count is mixed before use; a plain counter would line up with periodic insertion
+ *     patterns.
  */
 #include "kv/row_map.h"
 

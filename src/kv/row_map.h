@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * row_map.h - the ordered map below overlay, batch and in-flight overlay, and the reader that merges
- * it over a base reader. Private to kv/.
+ * row_map.h - the ordered map below overlay, batch and in-flight overlay, and the reader that
+ * merges it over a base reader. Private to kv/.
  *
- * The map is a skip list of nodes that its user allocates: it never allocates itself, so linking and
- * unlinking cannot fail. Keys and values are borrowed.
+ * The map is a skip list of nodes that its user allocates: it never allocates itself, so linking
+ * and unlinking cannot fail. Keys and values are borrowed.
  */
 #include "kv/kv.h"
 
@@ -23,7 +23,8 @@ struct row_map {
     uint64_t inserted;    /* ever; the heights of nodes come from it */
     size_t count;
 };
-/* Where a key is or would be: at each level the last node before it. Valid until the map changes. */
+/* Where a key is or would be: at each level the last node before it. Valid until the map
+ * changes. */
 struct row_path {
     struct row_node *before[ROW_HEIGHT_MAX];
 };
@@ -37,8 +38,8 @@ void kv__map_unlink(struct row_map *map, struct row_node *node);
 
 /*
  * Reads the map over the base; `base` may be NULL, which reads as empty.
- * A scan sees rows that are put ahead of it while it runs and none behind it, so "scan, and rewrite or
- * delete what was found" works. Nodes must not be unlinked while a scan is open.
+ * A scan sees rows that are put ahead of it while it runs and none behind it, so "scan, and rewrite
+ * or delete what was found" works. Nodes must not be unlinked while a scan is open.
  */
 struct row_reader {
     struct kv_reader reader;

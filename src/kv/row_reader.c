@@ -2,8 +2,8 @@
 /*
  * row_reader.c - one ordered view of a row map over a base reader.
  *
- * M1  `passed` is the last map node that was returned or skipped (or the head): the next candidate is
- *     always passed->next[0], so rows linked ahead of the scan while it runs are met.
+ * M1  `passed` is the last map node that was returned or skipped (or the head): the next candidate
+ *     is always passed->next[0], so rows linked ahead of the scan while it runs are met.
  * M2  A base row is peeked and consumed only when its key is the smaller one; a map node with the
  *     same key wins and consumes both. A tombstone consumes and returns nothing.
  * M3  Before the base moves past a row that was returned, `passed` moves over map nodes up to that

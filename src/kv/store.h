@@ -7,8 +7,9 @@
  * One writer thread (the core) applies; any thread may hold snapshots. The store also keeps its own
  * meta row, outside the key space and the digest: applied index and term, last stamp, digest.
  *
- * Digest: order-free. The sum modulo 2^128 of XXH3-128(key size u32le, key, value) over all rows; a put adds
- * the new row's hash and subtracts the old one's. Equal digests at equal index mean equal states.
+ * Digest: order-free. The sum modulo 2^128 of XXH3-128(key size u32le, key, value) over all rows; a
+ * put adds the new row's hash and subtracts the old one's. Equal digests at equal index mean equal
+ * states.
  */
 #include "kv/kv.h"
 
@@ -50,8 +51,8 @@ struct kv_snapshot {
 
 struct kv_store;
 struct kv_store_ops {
-    /* Applies entries in order, all in one transaction. Requires entries[0].index == applied + 1 and
-     * consecutive indexes (asserted). Nothing is applied on failure: CORRUPT for a payload that
+    /* Applies entries in order, all in one transaction. Requires entries[0].index == applied + 1
+     * and consecutive indexes (asserted). Nothing is applied on failure: CORRUPT for a payload that
      * cannot be read, NOMEM, and from a store on disk NOSPACE and IO. */
     status (*apply)(struct kv_store *self, const struct kv_entry *entries, size_t count,
                     struct diag *diag);

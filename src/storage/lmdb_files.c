@@ -10,7 +10,8 @@
  *
  * K1  A store is trusted if its mark says clean, or dirty in this very boot (then only the process
  *     died and the page cache still has every write). Anything else, also no mark, is not trusted.
- * K2  Removing deletes the data first: while the mark is there, it is about the data or about nothing.
+ * K2  Removing deletes the data first: while the mark is there, it is about the data or about
+ *     nothing.
  */
 #include "storage/lmdb_internal.h"
 

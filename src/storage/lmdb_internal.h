@@ -32,7 +32,8 @@ struct lmdb_store *lmdb__store_of(struct kv_store *store);
 /* The status of an LMDB return code that is not success. */
 status_value lmdb__fail(struct diag *diag, int rc, const char *what, const char *path);
 
-/* The meta row, in the main database. CORRUPT when damaged; out_found is false when there is none. */
+/* The meta row, in the main database. CORRUPT when damaged; out_found is false when there is
+ * none. */
 status lmdb__meta_read(MDB_txn *txn, MDB_dbi main, const char *path, struct diag *diag,
                        struct kv_meta *out, bool *out_found);
 int lmdb__meta_write(MDB_txn *txn, MDB_dbi main, const struct kv_meta *meta);

@@ -7,8 +7,8 @@
  *     takes no lock of the file; beginning a new one does.
  * N3  Values are borrowed from the map and stay while the transaction is open.
  *
- * A bad sector below the map is a SIGBUS, not a status: the process ends and the store is rebuilt or
- * moved. (That is LMDB's contract; checked reads would copy every value.)
+ * A bad sector below the map is a SIGBUS, not a status: the process ends and the store is rebuilt
+ * or moved. (That is LMDB's contract; checked reads would copy every value.)
  */
 #include "base/crc32c.h"
 #include "storage/lmdb_internal.h"
@@ -40,7 +40,8 @@ static struct lmdb_snapshot *snapshot_of(struct kv_reader *reader)
     return CONTAINER_OF(reader, struct lmdb_snapshot, snapshot.reader);
 }
 
-/* --- the meta row: {format u8, index, term, stamp, digest low, high, row count u64le, crc32c} --- */
+/* --- the meta row: {format u8, index, term, stamp, digest low, high, row count u64le, crc32c}
+ * --- */
 
 status_value lmdb__meta_read(MDB_txn *txn, MDB_dbi main, const char *path, struct diag *diag,
                              struct kv_meta *out, bool *out_found)

@@ -2,12 +2,12 @@
 /*
  * lmdb_store.c - opening, applying, closing. Snapshots, marks and copies are in files of their own.
  *
- * Format: the main database holds the row "meta" and the record of the named database "state", which
- * holds the rows as they are. Every write transaction changes both, so the meta row costs no page
- * that the state's record would not have cost.
+ * Format: the main database holds the row "meta" and the record of the named database "state",
+ * which holds the rows as they are. Every write transaction changes both, so the meta row costs no
+ * page that the state's record would not have cost.
  *
- * L1  Every apply is one write transaction and sets the meta row in it: whatever transaction a reader
- *     or the next process finds, meta describes exactly its rows.
+ * L1  Every apply is one write transaction and sets the meta row in it: whatever transaction a
+ *     reader or the next process finds, meta describes exactly its rows.
  * L2  The mark names this boot, durably, before LMDB is opened; "clean" is written, durably, only
  *     after mdb_env_sync and mdb_env_close, and never after an I/O error.
  * L3  No MDB_WRITEMAP: a stray pointer cannot reach the file. MDB_NOTLS: a read transaction belongs
@@ -282,7 +282,8 @@ static int open_env(struct lmdb_store *store, const struct lmdb_store_options *o
     return rc;
 }
 
-/* Opens or makes the databases; a crash may have come between making the file and its first rows. */
+/* Opens or makes the databases; a crash may have come between making the file and its first
+ * rows. */
 static status open_databases(struct lmdb_store *store, struct diag *diag)
 {
     MDB_txn *txn = NULL;

@@ -6,9 +6,10 @@
  * The file is a cache of the WAL and the snapshots, never the truth: it is written without fsync.
  * A process crash leaves it intact, for the page cache survives. After a machine crash it may be
  * silently wrong (ARCHITECTURE.md §5), so a mark beside it says which boot of the machine wrote to
- * it and whether it was closed cleanly. A store that another boot left without the clean mark is not
- * trusted: lmdb_store_open answers CORRUPT, as it does for every other damage that it sees, and the
- * answer to CORRUPT is always lmdb_store_remove, then rebuild from the newest snapshot and the WAL.
+ * it and whether it was closed cleanly. A store that another boot left without the clean mark is
+ * not trusted: lmdb_store_open answers CORRUPT, as it does for every other damage that it sees, and
+ * the answer to CORRUPT is always lmdb_store_remove, then rebuild from the newest snapshot and the
+ * WAL.
  *
  * A directory holds one store: data.mdb, lock.mdb, mark. One process, one open at a time.
  */
@@ -24,14 +25,15 @@ struct lmdb_store_options {
 };
 
 /*
- * Opens the store in directory `path` (created if needed, its parent must exist), sweeps the readers
- * that dead processes left and marks the store as in use by this boot, durably, before it is touched.
- * `env` and `allocator` are kept; the allocator is called under the store's lock only.
+ * Opens the store in directory `path` (created if needed, its parent must exist), sweeps the
+ * readers that dead processes left and marks the store as in use by this boot, durably, before it
+ * is touched. `env` and `allocator` are kept; the allocator is called under the store's lock only.
  * NOT_FOUND, CORRUPT (see above), NOSPACE, NOMEM, IO.
  *
- * As a kv_store: apply answers NOSPACE when the disk is full, or when the map is full while snapshots
- * are open (with none open the map is doubled); the state stays as it was and the call may be
- * repeated. snapshot answers EXHAUSTED beyond readers_max. Closing a store needs its snapshots closed.
+ * As a kv_store: apply answers NOSPACE when the disk is full, or when the map is full while
+ * snapshots are open (with none open the map is doubled); the state stays as it was and the call
+ * may be repeated. snapshot answers EXHAUSTED beyond readers_max. Closing a store needs its
+ * snapshots closed.
  */
 status lmdb_store_open(struct env *env, const char *path, const struct lmdb_store_options *options,
                        struct allocator *allocator, struct diag *diag, struct kv_store **out);
@@ -51,10 +53,10 @@ status lmdb_store_trust(struct env *env, const char *path, struct str boot_id, s
 status lmdb_store_remove(struct env *env, const char *path, struct diag *diag);
 
 /*
- * A compacting copy of one applied state into the new file `file_path`, durable on return (the caller
- * syncs the folder). Runs on any thread while applies go on; pages that change meanwhile are kept, so
- * the store grows by what is written during the copy. ALREADY_EXISTS, NOSPACE, NOMEM, IO; no file is
- * left after a failure.
+ * A compacting copy of one applied state into the new file `file_path`, durable on return (the
+ * caller syncs the folder). Runs on any thread while applies go on; pages that change meanwhile are
+ * kept, so the store grows by what is written during the copy. ALREADY_EXISTS, NOSPACE, NOMEM, IO;
+ * no file is left after a failure.
  */
 status lmdb_store_copy(struct kv_store *store, const char *file_path, struct diag *diag,
                        struct kv_meta *out_meta);
@@ -66,8 +68,8 @@ status lmdb_store_restore(struct env *env, const char *file_path, const char *pa
                           const struct lmdb_store_options *options, struct allocator *allocator,
                           struct diag *diag, struct kv_store **out);
 
-/* Reads every row and compares digest and count with the meta row: CORRUPT if they differ. LMDB has no
- * page checksums; this is how bit rot is found. Any thread, one snapshot. */
+/* Reads every row and compares digest and count with the meta row: CORRUPT if they differ. LMDB has
+ * no page checksums; this is how bit rot is found. Any thread, one snapshot. */
 status lmdb_store_verify(struct kv_store *store, struct diag *diag);
 
 struct lmdb_store_stats {

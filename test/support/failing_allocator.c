@@ -4,6 +4,8 @@
  */
 #include "failing_allocator.h"
 
+#include <string.h>
+
 static void *counted_alloc(struct allocator *base, size_t size)
 {
     struct failing_allocator *self = CONTAINER_OF(base, struct failing_allocator, base);
@@ -22,6 +24,7 @@ static void counted_release(struct allocator *base, void *memory, size_t size)
     if (memory != NULL) {
         ASSERT(self->live_bytes >= size);
         self->live_bytes -= size;
+        memset(memory, 0xdd, size); /* so that use after release shows */
     }
     mem_free(memory);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * batch_test.c - overlays, batches and the in-flight overlay: what shadows what, what is forgotten, and
- * that running out of memory changes nothing.
+ * batch_test.c - overlays, batches and the in-flight overlay: what shadows what, what is forgotten,
+ * and that running out of memory changes nothing.
  */
 #include "failing_allocator.h"
 #include "store_property.h"
@@ -216,8 +216,10 @@ static void test_inflight_forgets_released_batches(void **state)
     (void)state;
     struct kv_inflight *inflight = NULL;
     struct kv_batch *old = NULL;
+    struct failing_allocator scribbling; /* over what is released */
     struct arena short_lived;
-    arena_init(&short_lived, allocator_heap(), 1 << 20);
+    failing_allocator_init(&scribbling, 0);
+    arena_init(&short_lived, &scribbling.base, 1 << 20);
     assert_true(is_ok(kv_inflight_create(allocator_heap(), &diag, &inflight)));
     assert_true(is_ok(kv_batch_create(&short_lived, NULL, &diag, &old)));
     put(old, "k", "1");
@@ -234,9 +236,10 @@ static void test_inflight_forgets_released_batches(void **state)
 static void test_inflight_does_not_grow(void **state)
 {
     (void)state;
-    struct failing_allocator failing = failing_after(UINT64_MAX);
+    struct failing_allocator failing;
+    failing_allocator_init(&failing, 0);
     struct kv_inflight *inflight = NULL;
-    assert_true(is_ok(kv_inflight_create(&failing.allocator, &diag, &inflight)));
+    assert_true(is_ok(kv_inflight_create(&failing.base, &diag, &inflight)));
     struct kv_batch *batch = batch_over(NULL);
     for (char key[] = "a"; key[0] <= 'z'; key[0]++)
         put(batch, key, "v");
@@ -244,13 +247,13 @@ static void test_inflight_does_not_grow(void **state)
     for (uint64_t index = 1; index <= 1000; index++) {
         assert_true(is_ok(kv_inflight_add(inflight, batch, index, &diag)));
         if (index == 3)
-            held_after_first = failing.held_bytes;
+            held_after_first = failing.live_bytes;
         if (index % 2 == 0)
             kv_inflight_release(inflight, index);
     }
-    assert_int_equal(failing.held_bytes, held_after_first);
+    assert_int_equal(failing.live_bytes, held_after_first);
     kv_inflight_destroy(inflight);
-    assert_int_equal(failing.held_bytes, 0);
+    assert_int_equal(failing.live_bytes, 0);
 }
 
 /* --- memory that runs out at the n-th allocation, for each n --- */
@@ -261,10 +264,11 @@ static void test_batch_out_of_memory_changes_nothing(void **state)
     char value[5000];
     memset(value, 'v', sizeof(value));
     bool complete = false;
-    for (uint64_t n = 0; !complete; n++) {
-        struct failing_allocator failing = failing_after(n);
+    for (uint64_t n = 1; !complete; n++) {
+        struct failing_allocator failing;
+        failing_allocator_init(&failing, n);
         struct arena small;
-        arena_init(&small, &failing.allocator, 1 << 20);
+        arena_init(&small, &failing.base, 1 << 20);
         struct kv_batch *batch = NULL;
         complete = is_ok(kv_batch_create(&small, NULL, &diag, &batch));
         for (unsigned char i = 0; i < 20 && complete; i++) {
@@ -281,7 +285,7 @@ static void test_batch_out_of_memory_changes_nothing(void **state)
             assert_int_equal(kv_batch_mark(batch), mark);
         }
         arena_deinit(&small);
-        assert_int_equal(failing.held_bytes, 0);
+        assert_int_equal(failing.live_bytes, 0);
         assert_true(n < 1000);
     }
 }
@@ -290,10 +294,11 @@ static void test_overlay_out_of_memory_changes_nothing(void **state)
 {
     (void)state;
     bool complete = false;
-    for (uint64_t n = 0; !complete; n++) {
-        struct failing_allocator failing = failing_after(n);
+    for (uint64_t n = 1; !complete; n++) {
+        struct failing_allocator failing;
+        failing_allocator_init(&failing, n);
         struct arena small;
-        arena_init(&small, &failing.allocator, 1 << 20);
+        arena_init(&small, &failing.base, 1 << 20);
         struct kv_overlay *overlay = NULL;
         unsigned char keys[200];
         unsigned char count = 0;
@@ -314,7 +319,7 @@ static void test_overlay_out_of_memory_changes_nothing(void **state)
             assert_int_equal(found, i < count);
         }
         arena_deinit(&small);
-        assert_int_equal(failing.held_bytes, 0);
+        assert_int_equal(failing.live_bytes, 0);
     }
 }
 
@@ -329,10 +334,11 @@ static void test_inflight_out_of_memory_changes_nothing(void **state)
     put(second, "c", "2");
     put(second, "d", "2");
     bool complete = false;
-    for (uint64_t n = 0; !complete; n++) {
-        struct failing_allocator failing = failing_after(n);
+    for (uint64_t n = 1; !complete; n++) {
+        struct failing_allocator failing;
+        failing_allocator_init(&failing, n);
         struct kv_inflight *inflight = NULL;
-        bool created = is_ok(kv_inflight_create(&failing.allocator, &diag, &inflight));
+        bool created = is_ok(kv_inflight_create(&failing.base, &diag, &inflight));
         bool one = created && is_ok(kv_inflight_add(inflight, first, 1, &diag));
         bool two = one && is_ok(kv_inflight_add(inflight, second, 2, &diag));
         if (created)
@@ -340,7 +346,7 @@ static void test_inflight_out_of_memory_changes_nothing(void **state)
                                                       : one ? "a=1 b=1"
                                                             : "");
         kv_inflight_destroy(inflight);
-        assert_int_equal(failing.held_bytes, 0);
+        assert_int_equal(failing.live_bytes, 0);
         complete = two;
     }
 }

@@ -16,12 +16,13 @@ static void test_against_model(void **state)
     (void)state;
     for (uint64_t seed = 1; seed <= 4; seed++) {
         struct diag diag = {0};
-        struct failing_allocator counting = failing_after(UINT64_MAX);
+        struct failing_allocator counting;
         struct kv_store *store = NULL;
-        assert_true(is_ok(mem_store_open(&counting.allocator, &diag, &store)));
+        failing_allocator_init(&counting, 0);
+        assert_true(is_ok(mem_store_open(&counting.base, &diag, &store)));
         run_store_property(store, seed, 300);
         kv_store_close(store);
-        assert_int_equal(counting.held_bytes, 0);
+        assert_int_equal(counting.live_bytes, 0);
     }
 }
 
@@ -105,17 +106,18 @@ static void apply_with_failures(struct kv_store *store, struct failing_allocator
 {
     struct diag diag = {0};
     struct kv_meta before = kv_store_meta(store);
-    for (uint64_t n = 0;; n++) {
-        failing->calls_left = n;
-        size_t held = failing->held_bytes;
+    for (uint64_t n = 1;; n++) {
+        failing->calls = 0;
+        failing->fail_at = n;
+        uint64_t held = failing->live_bytes;
         status_value result = kv_store_apply(store, entry, 1, &diag);
-        failing->calls_left = UINT64_MAX;
+        failing->fail_at = 0;
         if (is_ok(result))
             break;
         struct kv_meta after = kv_store_meta(store);
         assert_int_equal(result.code, STATUS_NOMEM);
         assert_memory_equal(&after, &before, sizeof(after));
-        assert_int_equal(failing->held_bytes, held);
+        assert_int_equal(failing->live_bytes, held);
     }
 }
 
@@ -128,25 +130,24 @@ static void test_out_of_memory_applies_nothing(void **state)
     struct kv_store *store = NULL;
     struct kv_snapshot *snapshot = NULL;
     struct model *model = mem_zalloc(sizeof(*model));
-    struct failing_allocator failing = failing_after(0);
+    struct failing_allocator failing;
     arena_init(&arena, allocator_heap(), 1 << 28);
     prng_init(&prng, 77);
-    assert_int_equal(mem_store_open(&failing.allocator, &diag, &store).code, STATUS_NOMEM);
-    failing.calls_left = UINT64_MAX;
-    assert_true(is_ok(mem_store_open(&failing.allocator, &diag, &store)));
+    failing_allocator_init(&failing, 1);
+    assert_int_equal(mem_store_open(&failing.base, &diag, &store).code, STATUS_NOMEM);
+    assert_true(is_ok(mem_store_open(&failing.base, &diag, &store)));
     for (uint64_t index = 1; index <= 25; index++) {
         struct kv_entry entry = entry_of(&prng, &arena, index, model);
         apply_with_failures(store, &failing, &entry);
     }
-    failing.calls_left = 0;
+    failing.fail_at = failing.calls + 1;
     assert_int_equal(kv_store_snapshot(store, &diag, &snapshot).code, STATUS_NOMEM);
-    failing.calls_left = UINT64_MAX;
     assert_true(is_ok(kv_store_snapshot(store, &diag, &snapshot)));
     expect_meta(&snapshot->meta, model, 25);
     expect_scan(&snapshot->reader, model, STR(""), STR(""));
     kv_snapshot_close(snapshot);
     kv_store_close(store);
-    assert_int_equal(failing.held_bytes, 0);
+    assert_int_equal(failing.live_bytes, 0);
     mem_free(model);
     arena_deinit(&arena);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * payload_test.c - a payload reads back as its batch; every damaged one is refused or reads as another
- * valid payload, never past its end.
+ * payload_test.c - a payload reads back as its batch; every damaged one is refused or reads as
+ * another valid payload, never past its end.
  */
 #include "store_property.h"
 

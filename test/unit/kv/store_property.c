@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * store_property.c - the model is a sorted array, obviously right and slow; the run does what a node
- * does: evaluate over the state in flight, propose, apply some, renew the base, release.
+ * store_property.c - the model is a sorted array, obviously right and slow; the run does what a
+ * node does: evaluate over the state in flight, propose, apply some, renew the base, release.
  */
 #include "store_property.h"
 

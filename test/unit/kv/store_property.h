@@ -31,14 +31,16 @@ struct str random_value(struct prng *prng, struct arena *arena, size_t size_max)
 void random_writes(struct prng *prng, struct arena *arena, size_t count, struct kv_batch *batch,
                    struct model *model);
 
-/* A get of a random key, a scan of a random range: asserts that the reader agrees with the model. */
+/* A get of a random key, a scan of a random range: asserts that the reader agrees with the
+ * model. */
 void expect_get(struct kv_reader *reader, const struct model *model, struct prng *prng);
 void expect_scan(struct kv_reader *reader, const struct model *model, struct str from,
                  struct str to);
 void expect_random_scan(struct kv_reader *reader, const struct model *model, struct prng *prng);
 void expect_meta(const struct kv_meta *meta, const struct model *model, uint64_t index);
 
-/* The run: `steps` evaluations pipelined over an empty store, with snapshots held across applies. */
+/* The run: `steps` evaluations pipelined over an empty store, with snapshots held across
+ * applies. */
 void run_store_property(struct kv_store *store, uint64_t seed, unsigned steps);
 
 /* The payload of a batch, in the arena. */

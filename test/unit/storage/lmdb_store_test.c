@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lmdb_store_test.c - the LMDB store against the model, across reopening, copies, a killed process, and
- * after a machine stop that it must notice.
+ * lmdb_store_test.c - the LMDB store against the model, across reopening, copies, a killed process,
+ * and after a machine stop that it must notice.
  */
 #include "storage/lmdb_store.h"
 
@@ -515,23 +515,24 @@ static void test_out_of_memory(void **state)
     struct place *place = *state;
     struct kv_store *store = NULL;
     struct kv_snapshot *snapshot = NULL;
-    struct failing_allocator failing = failing_after(0);
+    struct failing_allocator failing;
     struct lmdb_store_options options = options_of("boot-1");
-    assert_int_equal(lmdb_store_open(env_linux(), place->store, &options, &failing.allocator,
-                                     &place->diag, &store)
-                         .code,
-                     STATUS_NOMEM);
-    failing.calls_left = 1;
-    assert_true(is_ok(lmdb_store_open(env_linux(), place->store, &options, &failing.allocator,
-                                      &place->diag, &store)));
+    failing_allocator_init(&failing, 1);
+    assert_int_equal(
+        lmdb_store_open(env_linux(), place->store, &options, &failing.base, &place->diag, &store)
+            .code,
+        STATUS_NOMEM);
+    assert_true(is_ok(
+        lmdb_store_open(env_linux(), place->store, &options, &failing.base, &place->diag, &store)));
+    failing.fail_at = failing.calls + 1;
     assert_int_equal(kv_store_snapshot(store, &place->diag, &snapshot).code, STATUS_NOMEM);
-    failing.calls_left = 1;
     assert_true(is_ok(kv_store_snapshot(store, &place->diag, &snapshot)));
     kv_snapshot_close(snapshot);
+    failing.fail_at = failing.calls + 1;
     assert_true(is_ok(kv_store_snapshot(store, &place->diag, &snapshot))); /* the kept one */
     kv_snapshot_close(snapshot);
     kv_store_close(store);
-    assert_int_equal(failing.held_bytes, 0);
+    assert_int_equal(failing.live_bytes, 0);
 }
 
 /* --- threads --- */
