@@ -3,9 +3,9 @@
 /*
  * stream.h - a document as a plan: pieces of text and ranges of rows, in the order they are written.
  *
- * A planner (table__plan, view__plan) reads the header row, calls stream_begin with the metadata location,
- * appends the members of the document with the calls below, and calls stream_end. Nothing but the header's
- * text is held in memory; rows are read one by one while the stream is filled.
+ * The planner of tables reads the header row, calls stream_begin with the metadata location, appends the
+ * members of the document with the calls below, and calls stream_end. Nothing but the header's text is held
+ * in memory; rows are read one by one while the stream is filled. A view is small: its document is one text.
  *
  *   stream_begin(plan, metadata_location);
  *   buf_str(stream_text(plan), STR("{\"format-version\":1,\"schemas\":["));
@@ -40,6 +40,7 @@ struct stream_plan {
     bool refs_only;
     bool wrapped;     /* {"metadata-location":..,"metadata":{..}}; else the bare document */
     bool with_config; /* wrapped and with "config":{} */
+    struct str metadata_location; /* of a view; a table's header knows its own */
     struct stream_section *sections;
     size_t count;
     size_t capacity;
@@ -61,6 +62,5 @@ void stream_ordinals(struct stream_plan *plan, struct str prefix, const uint64_t
                      size_t count);
 status stream_end(struct stream_plan *plan);
 
-/* Planners. NO_SUCH_TABLE, NO_SUCH_VIEW when the header is gone. */
+/* table_stream.c; NO_SUCH_TABLE when the header is gone. */
 status table__plan(struct stream_plan *plan);
-status view__plan(struct stream_plan *plan); /* view_stream.c */

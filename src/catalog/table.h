@@ -26,7 +26,8 @@ enum {
     TABLE_VERSIONS_MAX_DEFAULT = 100,
     TABLE_CLOCK_SKEW_MS = 60000,
     TABLE_NO_SNAPSHOT = -1,
-    TABLE_VALUE_MAX = 64 << 20 /* bytes of one row */
+    TABLE_VALUE_MAX = 64 << 20, /* bytes of one row */
+    TABLE_ID_MAX = 2147000000   /* of a schema, spec or order; so that counting on never overflows */
 };
 
 /* Everything the header row holds. Strings are borrowed from the arena. */
