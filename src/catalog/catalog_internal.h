@@ -117,6 +117,12 @@ status view__respond(struct catalog_context *context, const struct catalog__plac
                      uint64_t id, bool with_config, struct catalog_response *out);
 status view__drop(struct catalog_context *context, const struct catalog__place *place, uint64_t id);
 
+/* --- drop.c --- */
+
+/* Makes all rows of the object a drop job: one row now, the rest in the background. */
+status drop__put(struct catalog_context *context, uint32_t warehouse, uint64_t id, bool is_view,
+                 bool purge);
+
 /* --- outbox.c --- */
 
 /* The commit makes `version` of the object: puts its outbox row (and asks the response to wait for the
@@ -145,6 +151,8 @@ status outbox__reader_at(struct kv_reader *reader, struct arena *arena,
  * <location>/metadata (catalogs.md b.5 step 7, b.9). */
 status catalog__metadata_path(struct catalog_context *context, struct str base, uint64_t version,
                               bool gzip, struct str *out);
-/* The ETag of a representation: hex of a hash of metadata location and mode. */
+/* The ETag of a representation, in quotes: hex of a hash of metadata location and mode. */
 status catalog__etag(struct catalog_context *context, struct str metadata_location, bool refs_only,
                      struct str *out);
+/* Whether an If-None-Match value (strong, weak or unquoted tags, a list, "*") names this ETag. */
+bool catalog__etag_matches(struct str if_none_match, struct str etag);
