@@ -191,6 +191,7 @@ struct run {
     struct arena arena; /* keys and values of the models */
     struct model applied;
     struct model newest;
+    struct model forgotten; /* what a rewind undoes */
     struct pending pending[PENDING_MAX];
     size_t pending_count;
     uint64_t last_index;
@@ -216,10 +217,10 @@ static void propose(struct run *run)
         is_ok(kv_batch_create(&p->arena, kv_inflight_reader(run->inflight), &diag, &batch)));
     random_writes(&run->prng, &run->arena, prng_below(&run->prng, 12), batch, &run->newest);
     if (prng_chance(&run->prng, 1, 3)) {
-        struct model forgotten = run->newest;
+        run->forgotten = run->newest;
         size_t mark = kv_batch_mark(batch);
-        random_writes(&run->prng, &run->arena, prng_below(&run->prng, 9), batch, &forgotten);
-        expect_random_scan(kv_batch_reader(batch), &forgotten, &run->prng);
+        random_writes(&run->prng, &run->arena, prng_below(&run->prng, 9), batch, &run->forgotten);
+        expect_random_scan(kv_batch_reader(batch), &run->forgotten, &run->prng);
         kv_batch_rewind(batch, mark);
     }
     for (int i = 0; i < 4; i++)
