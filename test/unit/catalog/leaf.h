@@ -3,7 +3,6 @@
 /*
  * leaf.h - what the tests of the pure leaves share: an arena, a diag, JSON from text.
  */
-#include "../kv/failing_allocator.h"
 #include "base/json.h"
 
 /* clang-format off */

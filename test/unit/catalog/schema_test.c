@@ -4,6 +4,7 @@
  */
 #include "catalog/schema.h"
 
+#include "failing_allocator.h"
 #include "leaf.h"
 
 #include <stdio.h>
@@ -392,7 +393,29 @@ static status_value parse_and_use(struct arena *arena, const struct json *json)
     return buf_finish(&out, "schema", &diag);
 }
 
-/* Arenas take memory in chunks, so the budget is what runs out here, byte by byte. */
+static void test_every_failing_allocation_is_survived(void **state)
+{
+    (void)state;
+    struct leaf leaf;
+    leaf_init(&leaf);
+    const struct json *json = leaf_json(&leaf, nested_text);
+    bool done = false;
+    for (uint64_t fail_at = 1; !done; fail_at++) {
+        struct failing_allocator heap;
+        struct arena arena;
+        failing_allocator_init(&heap, fail_at);
+        arena_init(&arena, &heap.base, LEAF_BUDGET_BYTES);
+        status_value result = parse_and_use(&arena, json);
+        done = is_ok(result);
+        assert_int_equal(result.code, done ? STATUS_OK : STATUS_NOMEM);
+        assert_true(done == (heap.calls < fail_at));
+        arena_deinit(&arena);
+        assert_int_equal(heap.live_bytes, 0);
+    }
+    leaf_deinit(&leaf);
+}
+
+/* Arenas take memory in chunks, so here the budget runs out, some bytes later each time. */
 static void test_every_shortage_of_memory_is_survived(void **state)
 {
     (void)state;
@@ -402,14 +425,15 @@ static void test_every_shortage_of_memory_is_survived(void **state)
     bool done = false;
     size_t failures = 0;
     for (size_t budget = 0; !done; budget += 64, failures++) {
-        struct failing_allocator failing = failing_after(UINT64_MAX);
+        struct failing_allocator heap;
         struct arena arena;
-        arena_init(&arena, &failing.allocator, budget);
+        failing_allocator_init(&heap, 0);
+        arena_init(&arena, &heap.base, budget);
         status_value result = parse_and_use(&arena, json);
         done = is_ok(result);
         assert_true(done || result.code == STATUS_NOMEM);
         arena_deinit(&arena);
-        assert_int_equal(failing.held_bytes, 0);
+        assert_int_equal(heap.live_bytes, 0);
     }
     assert_true(failures > 10);
     leaf_deinit(&leaf);
@@ -432,6 +456,7 @@ int main(void)
         cmocka_unit_test(test_identifier_fields),
         cmocka_unit_test(test_same_schema),
         cmocka_unit_test(test_many_columns),
+        cmocka_unit_test(test_every_failing_allocation_is_survived),
         cmocka_unit_test(test_every_shortage_of_memory_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
