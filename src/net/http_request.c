@@ -7,7 +7,8 @@
  * I2  The budget counts exactly body_capacity for this request.
  * I3  Framing is never guessed: Content-Length together with Transfer-Encoding, a coding other than
  *     chunked, two Host headers, or an HTTP/1.0 request with a coding are refused (RFC 9112 §6.1,
- *     §3.2), since a proxy in front may have read them another way.
+ *     §3.2), since a proxy in front may have read them another way. So are header lines that are
+ *     folded over several lines (§5.2), which llhttp would join.
  */
 #include "net/http_request.h"
 
@@ -338,10 +339,35 @@ static void check_wire_bytes(struct http_request *request, enum http_phase befor
     }
 }
 
+/* Walks line by line until the empty line that ends the head. */
+static bool has_folded_line(struct http_request *request, const char *data, size_t size)
+{
+    size_t at = 0;
+    while (at < size && request->scan != HTTP_SCAN_DONE) {
+        bool is_break = data[at] == '\r' || data[at] == '\n';
+        if (request->scan == HTTP_SCAN_LINE_START && (data[at] == ' ' || data[at] == '\t'))
+            return true;
+        if (request->scan == HTTP_SCAN_BEFORE && is_break) {
+            at++; /* empty lines before a request are allowed (RFC 9112 §2.2) */
+        } else if (request->scan == HTTP_SCAN_LINE_START && is_break) {
+            request->scan = HTTP_SCAN_DONE;
+        } else {
+            const char *end = memchr(data + at, '\n', size - at);
+            request->scan = end == NULL ? HTTP_SCAN_LINE : HTTP_SCAN_LINE_START;
+            at = end == NULL ? size : (size_t)(end - data) + 1;
+        }
+    }
+    return false;
+}
+
 size_t http_request_feed(struct http_request *request, const char *data, size_t size)
 {
     enum http_phase before = request->phase;
     ASSERT(before != HTTP_PHASE_COMPLETE && before != HTTP_PHASE_REFUSED);
+    if (has_folded_line(request, data, size)) {
+        (void)refuse(request, 400, "a header line is folded over several lines");
+        return size;
+    }
     llhttp_errno_t error = llhttp_execute(&request->parser, data, size);
     if (request->phase == HTTP_PHASE_REFUSED)
         return size;

@@ -19,12 +19,16 @@ enum http_phase {
     HTTP_PHASE_REFUSED /* refuse_code and refuse_text say why; the connection cannot go on */
 };
 
+/* Where the search for folded header lines stands. */
+enum http_scan { HTTP_SCAN_BEFORE, HTTP_SCAN_LINE, HTTP_SCAN_LINE_START, HTTP_SCAN_DONE };
+
 struct http_request {
     llhttp_t parser;
     const struct http_limits *limits;
     _Atomic size_t *budget_used; /* shared by all requests of a server */
     struct arena *arena;
     enum http_phase phase;
+    enum http_scan scan;
     enum http_method method;
     bool value_done;  /* the next name byte begins a new header */
     bool keep_alive;
