@@ -4,22 +4,22 @@
  */
 #include "api/call.h"
 #include "api/route.h"
-
-#include <xxhash.h>
+#include "base/hash.h"
 
 /* Binds an Idempotency-Key to method, path, query and body: the same key may not mean two things. */
 static void fingerprint(const struct http_exchange *exchange, uint8_t out[CATALOG_FINGERPRINT_SIZE])
 {
-    XXH128_hash_t hash = XXH3_128bits(exchange->body.data, exchange->body.size);
+    struct hash128 hash = hash128(exchange->body, 0);
     const struct str parts[] = {str_from(http_method_name(exchange->method)), exchange->path,
                                 exchange->query};
     for (size_t i = 0; i < COUNTOF(parts); i++) {
-        XXH128_hash_t part = XXH3_128bits_withSeed(parts[i].data, parts[i].size, hash.low64 + i);
-        hash.low64 ^= part.high64;
-        hash.high64 ^= part.low64;
+        /* The seed chains the parts, so their order and borders count. */
+        struct hash128 part = hash128(parts[i], hash.low + i);
+        hash.low ^= part.high;
+        hash.high ^= part.low;
     }
-    memcpy(out, &hash.low64, 8);
-    memcpy(out + 8, &hash.high64, 8);
+    memcpy(out, &hash.low, 8);
+    memcpy(out + 8, &hash.high, 8);
 }
 
 static status_value parse_key(struct api_call *call)

@@ -54,6 +54,14 @@ static status_value failed(struct diag *diag, int error, const char *what, struc
     }
 }
 
+static bool has_odd_segment(struct str path)
+{
+    for (struct str segment; str_split(&path, '/', &segment);)
+        if (segment.size == 0 || str_is(segment, ".") || str_is(segment, ".."))
+            return true;
+    return false;
+}
+
 /* The path below the root, NUL-terminated, in `out`. */
 static status_value relative(const struct local_store *store, struct str location,
                              struct diag *diag, char out[PATH_MAX_BYTES])
@@ -64,8 +72,9 @@ static status_value relative(const struct local_store *store, struct str locatio
         return FAIL(diag, DENIED, "location %.*s is outside of the warehouse %.*s",
                     STR_ARG(location), STR_ARG(root));
     struct str path = str_from_pos(location, root.size + 1);
-    if (path.size >= PATH_MAX_BYTES || memchr(path.data, '\0', path.size) != NULL)
-        return FAIL(diag, ILLEGAL_ARGUMENT, "location %.*s cannot be a file path",
+    if (path.size >= PATH_MAX_BYTES || memchr(path.data, '\0', path.size) != NULL ||
+        has_odd_segment(path))
+        return FAIL(diag, DENIED, "location %.*s cannot be a file path",
                     STR_ARG(location));
     memcpy(out, path.data, path.size);
     out[path.size] = '\0';
