@@ -14,6 +14,7 @@ struct round {
     bool log_failed;
     bool snapshot_finished;
     uint64_t snapshot_index;
+    uint64_t snapshot_term;
     bool stop;
 };
 
@@ -50,6 +51,7 @@ static struct round take_news(struct node *node)
                           .log_failed = node->core.log_failed,
                           .snapshot_finished = node->core.snapshot_finished,
                           .snapshot_index = node->core.snapshot_index,
+                          .snapshot_term = node->core.snapshot_term,
                           .stop = node->core.stop};
     node->core.tasks = (struct node_task_list){NULL, NULL};
     node->core.log_failed = false;
@@ -90,12 +92,6 @@ void node__carry_out(struct node *node, const struct raft_update *update)
     node->next_deadline_ns = update->next_deadline_ns;
     if (update->append.sequence != 0)
         node__log_enqueue(node, update);
-    if (update->compact_before != 0) {
-        pthread_mutex_lock(&node->logbox.lock);
-        node->logbox.compact_before = update->compact_before;
-        pthread_cond_signal(&node->logbox.wake);
-        pthread_mutex_unlock(&node->logbox.lock);
-    }
     if (update->role_changed)
         LOG(node->log, INFO, "raft.role.changed", "the role of this node changed",
             CSTR("role", raft_role_name(raft_role(node->raft))), U64("term", raft_term(node->raft)));
@@ -124,12 +120,24 @@ static void on_log_failed(struct node *node)
     (void)!is_ok(node__step(node, &event));
 }
 
-static void on_snapshot(struct node *node, uint64_t index)
+/* The log notes the snapshot and forgets what lies behind the older one, which is kept as a way back. */
+static void compact_log(struct node *node, uint64_t index, uint64_t term)
+{
+    pthread_mutex_lock(&node->logbox.lock);
+    node->logbox.snapshot =
+        (struct wal_record){.kind = WAL_SNAPSHOT, .index = index, .term = term};
+    node->logbox.compact_before = node->snapshot_index == 0 ? 0 : node->snapshot_index + 1;
+    pthread_cond_signal(&node->logbox.wake);
+    pthread_mutex_unlock(&node->logbox.lock);
+}
+
+static void on_snapshot(struct node *node, uint64_t index, uint64_t term)
 {
     pthread_join(node->snapshot_thread, NULL);
     node->snapshot_running = false;
     if (index == 0)
         return;
+    compact_log(node, index, term);
     const struct raft_event event = {.type = RAFT_EVENT_SNAPSHOT_TAKEN,
                                      .now_ns = node->env->ops->monotonic_ns(node->env),
                                      .index = index};
@@ -175,7 +183,7 @@ static void run_round(struct node *node, struct round *round)
     if (round->written_sequence > node->written_seen && !atomic_load(&node->failed))
         on_written(node, round->written_sequence);
     if (round->snapshot_finished)
-        on_snapshot(node, round->snapshot_index);
+        on_snapshot(node, round->snapshot_index, round->snapshot_term);
     take_tasks(node, &round->tasks);
     if (atomic_load(&node->failed)) {
         abandon_waiting(node);

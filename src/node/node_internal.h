@@ -53,6 +53,7 @@ struct node_core_mailbox {
     bool log_failed;
     bool snapshot_finished;
     uint64_t snapshot_index; /* of the finished snapshot; 0: it failed */
+    uint64_t snapshot_term;
     bool stop;
 };
 
@@ -63,6 +64,7 @@ struct node_log_mailbox {
     struct wal_record *records; /* filled by the core; swapped out by the log thread */
     size_t record_count;
     uint64_t sequence; /* durable once `records` are */
+    struct wal_record snapshot; /* index 0: none; to be noted in the log */
     uint64_t compact_before;
     bool stop;
 };

@@ -12,6 +12,7 @@ struct log_job {
     struct wal_record *records;
     size_t count;
     uint64_t sequence;
+    struct wal_record snapshot;
     uint64_t compact_before;
     bool stop;
 };
@@ -45,7 +46,7 @@ void node__log_enqueue(struct node *node, const struct raft_update *update)
 
 static bool has_work(const struct node *node)
 {
-    return node->logbox.record_count > 0 || node->logbox.compact_before != 0 || node->logbox.stop;
+    return node->logbox.record_count > 0 || node->logbox.snapshot.index != 0 || node->logbox.stop;
 }
 
 /* True when work came before the time was up. */
@@ -71,12 +72,13 @@ static struct log_job take_job(struct node *node)
     struct log_job job = {.records = node->logbox.records,
                           .count = node->logbox.record_count,
                           .sequence = node->logbox.sequence,
+                          .snapshot = node->logbox.snapshot,
                           .compact_before = node->logbox.compact_before,
                           .stop = node->logbox.stop};
     node->logbox.records = node->records_spare;
     node->records_spare = job.records;
     node->logbox.record_count = 0;
-    node->logbox.compact_before = 0;
+    node->logbox.snapshot.index = 0;
     pthread_mutex_unlock(&node->logbox.lock);
     return job;
 }
@@ -134,9 +136,11 @@ static bool use_idle_time(struct node *node, struct diag *diag)
     return false;
 }
 
-static void compact(struct node *node, uint64_t before, struct diag *diag)
+static void compact(struct node *node, const struct log_job *job, struct diag *diag)
 {
-    status_value result = wal_compact(node->wal, before, diag);
+    status_value result = wal_append(node->wal, &job->snapshot, 1, diag);
+    if (is_ok(result) && job->compact_before != 0)
+        result = wal_compact(node->wal, job->compact_before, diag);
     if (!is_ok(result))
         LOG(node->log, WARN, "wal.compact.failed", "old log segments could not be recycled",
             CSTR("why", diag_message(diag, result.code)));
@@ -153,8 +157,8 @@ void *node__log_main(void *argument)
         struct log_job job = take_job(node);
         if (job.count > 0)
             going = write_job(node, &job, &diag);
-        if (going && job.compact_before != 0)
-            compact(node, job.compact_before, &diag);
+        if (going && job.snapshot.index != 0)
+            compact(node, &job, &diag);
         if (job.stop)
             break;
         if (going)

@@ -13,6 +13,7 @@
  *     newest valid snapshot and the log, or, when neither reaches back far enough, the node refuses to start.
  * R2  A group of one is its own majority: every durable entry is committed, so recovery applies all of them.
  */
+#include "base/json.h"
 #include "base/uuid.h"
 #include "node/node_internal.h"
 #include "storage/lmdb_store.h"
@@ -134,24 +135,43 @@ static status_value find_identity(struct node *node, const char *folder, struct 
 
 /* --- the state --- */
 
+static status_value restore_state(struct node *node, const char *name,
+                                  const struct lmdb_store_options *options, struct arena *arena,
+                                  struct diag *diag)
+{
+    struct snapshot snapshot;
+    TRY(snapshot_open(node->env, arena, node->snapshots_path, name, diag, &snapshot));
+    TRY(snapshot_verify(node->env, node->snapshots_path, &snapshot, diag));
+    struct str path = snapshot_path(arena, node->snapshots_path, &snapshot, 0);
+    if (path.data == NULL)
+        return FAIL(diag, NOMEM, "could not allocate a path");
+    TRY(lmdb_store_restore(node->env, path.data, node->state_path, options, allocator_heap(), diag,
+                           &node->store));
+    LOG(node->log, INFO, "state.rebuild", "the state is rebuilt from a snapshot and the log",
+        U64("snapshot_index", snapshot.meta.applied_index));
+    return OK;
+}
+
 static status_value open_fresh_state(struct node *node, const struct lmdb_store_options *options,
                                      struct arena *arena, struct diag *diag)
 {
-    struct snapshot_info info;
-    bool found = false;
+    struct snapshot_ref *refs;
+    size_t count;
     TRY(lmdb_store_remove(node->env, node->state_path, diag));
-    TRY(snapshot_newest(node->env, node->snapshots_path, arena, diag, &info, &found));
-    if (!found) {
-        struct lmdb_store_options create = *options;
-        create.create = true;
-        return lmdb_store_open(node->env, node->state_path, &create, allocator_heap(), diag,
-                               &node->store);
+    TRY(snapshot_list(node->env, arena, node->snapshots_path, diag, &refs, &count));
+    for (size_t i = 0; i < count; i++) {
+        struct diag story = {0};
+        status_value result = restore_state(node, refs[i].name, options, arena, &story);
+        if (is_ok(result))
+            return OK;
+        LOG(node->log, WARN, "snapshot.damaged", "a snapshot cannot be used; trying the one before",
+            CSTR("snapshot", refs[i].name), CSTR("why", diag_message(&story, result.code)));
+        TRY(lmdb_store_remove(node->env, node->state_path, diag));
     }
-    LOG(node->log, INFO, "state.rebuild", "the state is rebuilt from a snapshot and the log",
-        U64("snapshot_index", info.index));
-    TRY(snapshot_verify(node->env, &info, arena, diag));
-    return lmdb_store_restore(node->env, info.data_path, node->state_path, options, allocator_heap(),
-                              diag, &node->store);
+    struct lmdb_store_options create = *options;
+    create.create = true;
+    return lmdb_store_open(node->env, node->state_path, &create, allocator_heap(), diag,
+                           &node->store);
 }
 
 static status_value open_state(struct node *node, struct arena *arena, struct diag *diag)
@@ -187,6 +207,7 @@ static status_value open_log(struct node *node, bool initialized, struct diag *d
     status_value result = wal_open(node->env, node->wal_path, &options, diag, &node->wal);
     if (result.code != STATUS_NOT_FOUND)
         return result;
+    diag_reset(diag); /* "no such log" is not the story */
     return FAIL(diag, CORRUPT,
                 "the write-ahead log is gone although this node has run before; restore the data "
                 "folder from a backup");
@@ -293,8 +314,6 @@ static status_value open_folder(struct node *node, const char *folder, struct di
         TRY_OUT(result, FAIL(diag, NOMEM, "could not allocate paths"));
     TRY_OUT(result, node->env->ops->mkdir(node->env, folder, diag));
     result = node->env->ops->file_lock(node->env, lock_path, diag, &node->lock_file);
-    if (result.code == STATUS_UNAVAILABLE)
-        result = FAIL(NULL, UNAVAILABLE, "in use");
 out:
     mem_free(lock_path);
     return result;
@@ -306,8 +325,7 @@ static status_value recover(struct node *node, const char *folder, struct arena 
     bool initialized = false;
     TRY(open_folder(node, folder, diag));
     TRY(find_identity(node, folder, arena, diag, &initialized));
-    TRY(node->env->ops->mkdir(node->env, node->snapshots_path, diag));
-    TRY(snapshot_clean(node->env, node->snapshots_path, arena, diag));
+    TRY(snapshot_start(node->env, node->snapshots_path, diag));
     TRY(open_log(node, initialized, diag));
     if (!initialized)
         TRY(write_identity(node, folder, true, arena, diag));
