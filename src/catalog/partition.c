@@ -2,12 +2,12 @@
 /*
  * partition.c - partition specs: parse, check, compare, number, rebind, write.
  *
- * Format: {"spec-id":0,"fields":[{"name","transform","source-id"|"source-ids","field-id"}]} (Iceberg
- * spec, Appendix C, "Partition Specs"). A field keeps the JSON it came from.
+ * Format: {"spec-id":0,"fields":[{"name","transform","source-id"|"source-ids","field-id"}]}
+ * (Iceberg spec, Appendix C, "Partition Specs"). A field keeps the JSON it came from.
  *
- * Redundancy: two fields with the same sources and transform are refused (except void, which stands for a
- * field that was removed from a v1 table). Two different time transforms of one column are not: clients
- * reach them by evolving a spec in two steps, and Java's server takes them.
+ * Redundancy: two fields with the same sources and transform are refused (except void, which stands
+ * for a field that was removed from a v1 table). Two different time transforms of one column are
+ * not: clients reach them by evolving a spec in two steps, and Java's server takes them.
  */
 #include "catalog/partition_internal.h"
 
@@ -161,9 +161,8 @@ status_value spec_validate(const struct spec *spec, const struct schema *schema,
                            int32_t format_version, struct diag *diag)
 {
     if (spec->field_count > PARTITION_FIELDS_MAX)
-        return FAIL(diag, ILLEGAL_ARGUMENT,
-                    "Invalid partition spec: %zu fields; the limit is %d", spec->field_count,
-                    PARTITION_FIELDS_MAX);
+        return FAIL(diag, ILLEGAL_ARGUMENT, "Invalid partition spec: %zu fields; the limit is %d",
+                    spec->field_count, PARTITION_FIELDS_MAX);
     for (size_t i = 0; i < spec->field_count; i++) {
         TRY(check_name(&spec->fields[i], schema, diag));
         for (size_t j = 0; j < i; j++)

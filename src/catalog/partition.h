@@ -3,7 +3,8 @@
 /*
  * partition.h - partition specs and sort orders: parse, bind to a schema, compare, number, write.
  *
- * Rules: catalogs.md b.1 (add-spec, add-sort-order), b.3, b.6; Iceberg spec "Partitioning", "Sorting".
+ * Rules: catalogs.md b.1 (add-spec, add-sort-order), b.3, b.6; Iceberg spec "Partitioning",
+ * "Sorting".
  */
 #include "catalog/schema.h"
 
@@ -37,25 +38,27 @@ struct spec {
 status spec_parse(struct arena *arena, const struct json *json, struct diag *diag,
                   struct spec **out);
 /*
- * b.3, for a spec that is being added: sources, transforms, names, redundancy; v1: sequential ids (so number
- * the fields first; a v1 spec without ids counts from PARTITION_LAST_ID_UNPARTITIONED with no older specs).
+ * b.3, for a spec that is being added: sources, transforms, names, redundancy; v1: sequential ids
+ * (so number the fields first; a v1 spec without ids counts from PARTITION_LAST_ID_UNPARTITIONED
+ * with no older specs).
  */
 status spec_validate(const struct spec *spec, const struct schema *schema, int32_t format_version,
                      struct diag *diag);
-/* Only the sources, as every commit checks its default spec against its current schema (b.3, last rule):
- * "Cannot find source column for partition field: 1000: ts_day: day(4)". */
+/* Only the sources, as every commit checks its default spec against its current schema (b.3, last
+ * rule): "Cannot find source column for partition field: 1000: ts_day: day(4)". */
 status spec_check_sources(const struct spec *spec, const struct schema *schema, struct diag *diag);
 /* Same count, and per position the same source, transform and name (field ids ignored). */
 bool spec_compatible(const struct spec *a, const struct spec *b);
 /*
- * Gives field ids to a spec without them: the id of an equal (source, transform) field in one of the `older`
- * specs, else last_partition_id + 1 and on. In place.
+ * Gives field ids to a spec without them: the id of an equal (source, transform) field in one of
+ * the `older` specs, else last_partition_id + 1 and on. In place.
  */
 void spec_assign_field_ids(struct spec *spec, const struct spec *const *older, size_t older_count,
                            int32_t last_partition_id);
 /* The highest field id, or PARTITION_LAST_ID_UNPARTITIONED. */
 int32_t spec_highest_field_id(const struct spec *spec);
-/* createTable: maps sources by name from `from` to `to` and numbers fields from 1000. ILLEGAL_ARGUMENT. */
+/* createTable: maps sources by name from `from` to `to` and numbers fields from 1000.
+ * ILLEGAL_ARGUMENT. */
 status spec_rebind(struct arena *arena, const struct spec *spec, const struct schema *from,
                    const struct schema *to, struct diag *diag, struct spec **out);
 /* {"spec-id":id,"fields":[...]} */
@@ -77,7 +80,8 @@ struct sort_order {
 };
 status sort_parse(struct arena *arena, const struct json *json, struct diag *diag,
                   struct sort_order **out);
-/* For an order that is being added; sort_check_sources is for the default order at the end of a commit. */
+/* For an order that is being added; sort_check_sources is for the default order at the end of a
+ * commit. */
 status sort_check_sources(const struct sort_order *order, const struct schema *schema,
                           struct diag *diag);
 status sort_validate(const struct sort_order *order, const struct schema *schema,

@@ -22,8 +22,9 @@ status partition__transform_parse(struct str text, struct diag *diag, enum trans
 bool partition__transform_applies(enum transform_kind kind, enum schema_type source);
 
 /*
- * The sources of one field against a schema: they exist, are primitive, every ancestor is a struct and
- * the transform takes their type. `what` is "partition" or "sort", `described` the field for messages.
+ * The sources of one field against a schema: they exist, are primitive, every ancestor is a struct
+ * and the transform takes their type. `what` is "partition" or "sort", `described` the field for
+ * messages.
  */
 struct partition__use {
     const char *what;

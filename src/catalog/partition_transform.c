@@ -2,9 +2,9 @@
 /*
  * partition_transform.c - the transforms of partition and sort fields, and the columns they read.
  *
- * Format: identity, bucket[N], truncate[W], year, month, day, hour, void, compared without regard to case.
- * Which source types each takes: Iceberg spec, "Partition Transforms". A transform of a newer spec takes
- * any primitive type here, for only its writers know better.
+ * Format: identity, bucket[N], truncate[W], year, month, day, hour, void, compared without regard
+ * to case. Which source types each takes: Iceberg spec, "Partition Transforms". A transform of a
+ * newer spec takes any primitive type here, for only its writers know better.
  *
  * I1  A transform's sources are set over schema_type by one bit per type.
  */
@@ -12,10 +12,10 @@
 
 #define TYPE_BIT(name) (UINT32_C(1) << SCHEMA_##name)
 
-static const uint32_t bits_timestamp = TYPE_BIT(TIMESTAMP) | TYPE_BIT(TIMESTAMPTZ) |
-                                       TYPE_BIT(TIMESTAMP_NS) | TYPE_BIT(TIMESTAMPTZ_NS);
-static const uint32_t bits_truncate = TYPE_BIT(INT) | TYPE_BIT(LONG) | TYPE_BIT(DECIMAL) |
-                                      TYPE_BIT(STRING) | TYPE_BIT(BINARY);
+static const uint32_t bits_timestamp =
+    TYPE_BIT(TIMESTAMP) | TYPE_BIT(TIMESTAMPTZ) | TYPE_BIT(TIMESTAMP_NS) | TYPE_BIT(TIMESTAMPTZ_NS);
+static const uint32_t bits_truncate =
+    TYPE_BIT(INT) | TYPE_BIT(LONG) | TYPE_BIT(DECIMAL) | TYPE_BIT(STRING) | TYPE_BIT(BINARY);
 static const uint32_t bits_bucket_only =
     TYPE_BIT(DATE) | TYPE_BIT(TIME) | TYPE_BIT(UUID) | TYPE_BIT(FIXED);
 
@@ -26,10 +26,14 @@ struct transform_row {
 };
 
 static const struct transform_row transform_rows[] = {
-    {"identity", TRANSFORM_IDENTITY, NULL}, {"bucket", TRANSFORM_BUCKET, "number of buckets"},
-    {"truncate", TRANSFORM_TRUNCATE, "truncate width"}, {"year", TRANSFORM_YEAR, NULL},
-    {"month", TRANSFORM_MONTH, NULL}, {"day", TRANSFORM_DAY, NULL},
-    {"hour", TRANSFORM_HOUR, NULL}, {"void", TRANSFORM_VOID, NULL}};
+    {"identity", TRANSFORM_IDENTITY, NULL},
+    {"bucket", TRANSFORM_BUCKET, "number of buckets"},
+    {"truncate", TRANSFORM_TRUNCATE, "truncate width"},
+    {"year", TRANSFORM_YEAR, NULL},
+    {"month", TRANSFORM_MONTH, NULL},
+    {"day", TRANSFORM_DAY, NULL},
+    {"hour", TRANSFORM_HOUR, NULL},
+    {"void", TRANSFORM_VOID, NULL}};
 
 /* Cuts "bucket[16]" into "bucket" and "16". */
 static bool has_parameter(struct str text, struct str *out_word, struct str *out_parameter)
@@ -132,8 +136,8 @@ static status_value plural_sources(struct arena *arena, const struct json *ids, 
     const struct json *item;
     while (json_next(&iter, NULL, &item)) {
         if (!json_as_i32(item, &sources.ids[sources.count++]))
-            return FAIL(diag, INVALID, "cannot parse %s field: source-ids must hold 32-bit integers",
-                        what);
+            return FAIL(diag, INVALID,
+                        "cannot parse %s field: source-ids must hold 32-bit integers", what);
     }
     *out = sources;
     return OK;

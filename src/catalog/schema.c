@@ -2,7 +2,8 @@
 /*
  * schema.c - reads a schema into a flat list of fields with two indexes, and writes it back.
  *
- * Format: {"type":"struct","schema-id":0,"identifier-field-ids":[..]?,"fields":[{"id","name","required",
+ * Format:
+ * {"type":"struct","schema-id":0,"identifier-field-ids":[..]?,"fields":[{"id","name","required",
  * "type","doc"?,"initial-default"?,"write-default"?}]}; a type is a word or a nested
  * {"type":"struct"|"list"|"map",...} (Iceberg spec, Appendix C, "Schemas").
  *

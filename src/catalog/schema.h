@@ -3,8 +3,8 @@
 /*
  * schema.h - Iceberg schemas: parse, validate, compare, number, write. Pure leaves over JSON.
  *
- * A parsed schema keeps the JSON it came from, so unknown members survive. Rules: catalogs.md b.2, b.6;
- * Iceberg spec "Schemas and Data Types".
+ * A parsed schema keeps the JSON it came from, so unknown members survive. Rules: catalogs.md b.2,
+ * b.6; Iceberg spec "Schemas and Data Types".
  */
 #include "base/json.h"
 
@@ -24,18 +24,20 @@ struct schema_field {
     int32_t id;
     int32_t parent_id; /* -1 for root fields */
     bool required;
-    bool is_primitive; /* neither struct, list, map nor variant */
+    bool is_primitive;     /* neither struct, list, map nor variant */
     bool parent_is_struct; /* every ancestor is a struct */
     enum schema_type type;
     struct str name;      /* own name: "element", "key", "value" for nested ones */
     struct str full_name; /* dotted path */
     struct str type_text; /* "decimal(9,2)", "struct", ... for messages and transform checks */
-    const struct json *json; /* a struct's field as it was sent; NULL for elements, keys and values */
+    const struct json
+        *json; /* a struct's field as it was sent; NULL for elements, keys and values */
 };
 
 /*
- * Refuses what cannot be understood: unknown types, missing members, an id or a full name used twice.
- * INVALID or ILLEGAL_ARGUMENT with Iceberg's message. The schema lives in the arena and borrows `json`.
+ * Refuses what cannot be understood: unknown types, missing members, an id or a full name used
+ * twice. INVALID or ILLEGAL_ARGUMENT with Iceberg's message. The schema lives in the arena and
+ * borrows `json`.
  */
 status schema_parse(struct arena *arena, const struct json *json, struct diag *diag,
                     struct schema **out);
@@ -56,8 +58,8 @@ bool schema_same(const struct schema *a, const struct schema *b);
 /* The fragment {"type":"struct","schema-id":id,...}, everything else as it was parsed. */
 void schema_write(const struct schema *schema, int32_t id, struct buf *out);
 /*
- * Fresh ids as Java's TypeUtil.assignFreshIds does (b.6): all fields of a struct first, then nested types.
- * Identifier field ids are mapped. The result has schema-id 0.
+ * Fresh ids as Java's TypeUtil.assignFreshIds does (b.6): all fields of a struct first, then nested
+ * types. Identifier field ids are mapped. The result has schema-id 0.
  */
 status schema_assign_fresh_ids(struct arena *arena, const struct schema *schema, struct diag *diag,
                                struct schema **out);

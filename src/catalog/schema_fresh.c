@@ -2,9 +2,9 @@
 /*
  * schema_fresh.c - new field ids for the schema of a new table.
  *
- * Order (as Java's TypeUtil.assignFreshIds, which tests of clients rely on): all fields of a struct get
- * their ids first, then the types of those fields are numbered one after the other; a list numbers its
- * element, a map its key and its value, before what is inside them. The first id is 1.
+ * Order (as Java's TypeUtil.assignFreshIds, which tests of clients rely on): all fields of a struct
+ * get their ids first, then the types of those fields are numbered one after the other; a list
+ * numbers its element, a map its key and its value, before what is inside them. The first id is 1.
  *
  * I1  fresh[i] is the new id of schema->fields[i]; it is set before anything is written.
  */
@@ -72,10 +72,10 @@ struct member_row {
 static enum member member_of(struct str owner, struct str key)
 {
     static const struct member_row rows[] = {
-        {"field", "id", MEMBER_ID},      {"field", "type", MEMBER_TYPE},
+        {"field", "id", MEMBER_ID},          {"field", "type", MEMBER_TYPE},
         {"struct", "fields", MEMBER_FIELDS}, {"list", "element-id", MEMBER_ID},
-        {"list", "element", MEMBER_TYPE}, {"map", "key-id", MEMBER_ID},
-        {"map", "value-id", MEMBER_ID},  {"map", "key", MEMBER_TYPE},
+        {"list", "element", MEMBER_TYPE},    {"map", "key-id", MEMBER_ID},
+        {"map", "value-id", MEMBER_ID},      {"map", "key", MEMBER_TYPE},
         {"map", "value", MEMBER_TYPE}};
     for (size_t i = 0; i < COUNTOF(rows); i++) {
         if (str_is(owner, rows[i].owner) && str_is(key, rows[i].key))

@@ -35,5 +35,6 @@ int32_t schema__type_min_version(enum schema_type type);
 bool schema__type_same(struct str a, struct str b);
 /* A type that is neither nested nor semi-structured. */
 bool schema__type_is_primitive(enum schema_type type);
-/* Two objects are equal outside of the members in `skip` (ends with NULL); null counts as absent. */
+/* Two objects are equal outside of the members in `skip` (ends with NULL); null counts as
+ * absent. */
 bool schema__members_same(const struct json *a, const struct json *b, const char *const *skip);

@@ -2,10 +2,10 @@
 /*
  * schema_same.c - whether two schemas are one, so that a schema that was added before keeps its id.
  *
- * As in Java: same fields in the same order (id, name, type, required, doc, defaults) and the same set of
- * identifier fields; the schema-id does not matter. Members this version does not know count too: a
- * schema that differs only in them is a schema of its own, for dropping them would lose what a newer
- * client has written. An absent member and a null one are equal.
+ * As in Java: same fields in the same order (id, name, type, required, doc, defaults) and the same
+ * set of identifier fields; the schema-id does not matter. Members this version does not know count
+ * too: a schema that differs only in them is a schema of its own, for dropping them would lose what
+ * a newer client has written. An absent member and a null one are equal.
  */
 #include "catalog/schema_internal.h"
 
@@ -57,27 +57,31 @@ static bool same_fields(const struct json *a, const struct json *b)
     return true;
 }
 
-/* The part of a nested type under `key`, which is absent in the other kinds of types. */
-static bool same_part(const struct json *a, const struct json *b, const char *key)
+/* Each kind of nested type has its own parts; what else it carries is compared as plain JSON. */
+static bool same_nested(const struct json *a, const struct json *b, struct str word)
 {
-    const struct json *part_a = json_get(a, key);
-    const struct json *part_b = json_get(b, key);
-    if (part_a == NULL || part_b == NULL)
-        return part_a == part_b;
-    return same_type(part_a, part_b);
+    static const char *const struct_parts[] = {"fields", NULL};
+    static const char *const list_parts[] = {"element", NULL};
+    static const char *const map_parts[] = {"key", "value", NULL};
+    if (str_is(word, "struct"))
+        return schema__members_same(a, b, struct_parts) &&
+               same_fields(json_get(a, "fields"), json_get(b, "fields"));
+    if (str_is(word, "list"))
+        return schema__members_same(a, b, list_parts) &&
+               same_type(json_get(a, "element"), json_get(b, "element"));
+    return schema__members_same(a, b, map_parts) &&
+           same_type(json_get(a, "key"), json_get(b, "key")) &&
+           same_type(json_get(a, "value"), json_get(b, "value"));
 }
 
 static bool same_type(const struct json *a, const struct json *b)
 {
-    static const char *const skip[] = {"fields", "element", "key", "value", NULL};
     struct str text_a;
     struct str text_b;
     if (json_as_str(a, &text_a) && json_as_str(b, &text_b))
         return schema__type_same(text_a, text_b);
-    if (!json_is(a, JSON_OBJECT) || !json_is(b, JSON_OBJECT))
-        return false;
-    return schema__members_same(a, b, skip) && same_fields(json_get(a, "fields"), json_get(b, "fields")) &&
-           same_part(a, b, "element") && same_part(a, b, "key") && same_part(a, b, "value");
+    return json_as_str(json_get(a, "type"), &text_a) && json_as_str(json_get(b, "type"), &text_b) &&
+           str_eq(text_a, text_b) && same_nested(a, b, text_a);
 }
 
 static bool identifiers_within(const struct schema *a, const struct schema *b)

@@ -17,7 +17,8 @@ struct type_row {
 };
 
 static const struct type_row type_rows[] = {
-#define SCHEMA_TYPE(name, text, min_version) [SCHEMA_##name] = {{text, sizeof(text) - 1}, min_version},
+#define SCHEMA_TYPE(name, text, min_version)                                                       \
+    [SCHEMA_##name] = {{text, sizeof(text) - 1}, min_version},
 #include "catalog/schema_types.def"
 #undef SCHEMA_TYPE
 };

@@ -3,8 +3,8 @@
  * sort.c - sort orders: parse, check, compare, rebind, write.
  *
  * Format: {"order-id":1,"fields":[{"transform","source-id"|"source-ids","direction":"asc"|"desc",
- * "null-order":"nulls-first"|"nulls-last"}]} (Iceberg spec, Appendix C, "Sort Orders"). Order 0 is the
- * unsorted one and has no fields.
+ * "null-order":"nulls-first"|"nulls-last"}]} (Iceberg spec, Appendix C, "Sort Orders"). Order 0 is
+ * the unsorted one and has no fields.
  */
 #include "catalog/partition_internal.h"
 

@@ -2,8 +2,8 @@
 /*
  * view_build.c - what holds at the end of every change of a view.
  *
- * Order (as Java's ViewMetadata.Builder.build): log entry of the final current version, dialects, number of
- * versions kept, log entries of versions that went. Schemas are never removed.
+ * Order (as Java's ViewMetadata.Builder.build): log entry of the final current version, dialects,
+ * number of versions kept, log entries of versions that went. Schemas are never removed.
  */
 #include "catalog/view_internal.h"
 
@@ -124,9 +124,9 @@ status_value view__metadata_is_gzip(const struct view *view, bool *out)
 status_value view__metadata_folder(const struct view *view, struct str *out)
 {
     const struct str *path = view__property(view, "write.metadata.path");
-    struct str folder = path != NULL ? *path
-                                     : arena_printf(view->arena, "%.*s/metadata",
-                                                    STR_ARG(view->header.location));
+    struct str folder =
+        path != NULL ? *path
+                     : arena_printf(view->arena, "%.*s/metadata", STR_ARG(view->header.location));
     if (folder.data == NULL)
         return FAIL(view->diag, NOMEM, "could not name a metadata file: memory is exhausted");
     *out = folder;

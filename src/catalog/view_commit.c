@@ -2,8 +2,8 @@
 /*
  * view_commit.c - create, replace, respond, drop.
  *
- * A change that changes nothing answers with the view as it is and makes no version. Every other one makes
- * one metadata version: rows, an outbox row, and the file name that the answer carries.
+ * A change that changes nothing answers with the view as it is and makes no version. Every other
+ * one makes one metadata version: rows, an outbox row, and the file name that the answer carries.
  */
 #include "catalog/view_internal.h"
 

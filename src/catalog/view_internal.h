@@ -3,9 +3,10 @@
 /*
  * view_internal.h - a view in memory, and the edit that a request makes to it.
  *
- * A view is small (its history is trimmed), so it is read whole, changed in memory and stored by writing
- * the rows that differ. view_rows.c reads and stores, view_update*.c change, view_build.c applies the
- * rules that hold at the end of a commit, view_commit.c and view_register.c are the operations.
+ * A view is small (its history is trimmed), so it is read whole, changed in memory and stored by
+ * writing the rows that differ. view_rows.c reads and stores, view_update*.c change, view_build.c
+ * applies the rules that hold at the end of a commit, view_commit.c and view_register.c are the
+ * operations.
  *
  * V1  `versions` and `log` are in the order of their keys; new ones are appended with larger keys.
  * V2  Log ordinals are never used twice.
@@ -26,7 +27,7 @@ enum {
     VIEW_HISTORY_DEFAULT = 10,
     VIEW_REPRESENTATIONS_MAX = 1000,
     VIEW_SCHEMA_FORMAT = INT32_MAX, /* views take the types of every table format */
-    VIEW_ID_MAX = 2147000000, /* so that counting on never overflows */
+    VIEW_ID_MAX = 2147000000,       /* so that counting on never overflows */
     VIEW_SEGMENT_MAX = 100,
     VIEW_ROW_MAX = 64 << 20
 };

@@ -2,7 +2,8 @@
 /*
  * view_json.c - a view as metadata.json, and the JSON of its rows.
  *
- * Member order is that of Java's ViewMetadataParser; unknown members of a registered file come last.
+ * Member order is that of Java's ViewMetadataParser; unknown members of a registered file come
+ * last.
  */
 #include "catalog/view_internal.h"
 

@@ -2,8 +2,9 @@
 /*
  * view_register.c - a view from the bytes of its metadata file.
  *
- * The file is checked as a whole and stays the view's current metadata file: nothing is published. Its
- * uuid, ids, log and unknown members are kept. The next version's file is numbered after this one's name.
+ * The file is checked as a whole and stays the view's current metadata file: nothing is published.
+ * Its uuid, ids, log and unknown members are kept. The next version's file is numbered after this
+ * one's name.
  */
 #include "catalog/view_internal.h"
 
@@ -64,8 +65,9 @@ static status_value read_log(struct view *view, const struct json *json)
 /* Members that tarn does not know, as an object of their own; NULL when there are none. */
 static status_value read_extra(struct view *view, const struct json *json)
 {
-    static const char *const known[] = {"view-uuid", "format-version", "location", "properties",
-                                        "schemas", "current-version-id", "versions", "version-log"};
+    static const char *const known[] = {"view-uuid",  "format-version", "location",
+                                        "properties", "schemas",        "current-version-id",
+                                        "versions",   "version-log"};
     struct buf text;
     struct json_writer w;
     buf_init(&text, view->arena, VIEW_ROW_MAX);
@@ -88,9 +90,9 @@ static status_value read_extra(struct view *view, const struct json *json)
     jw_end(&w);
     TRY(buf_finish(&text, what, view->diag));
     struct json_limits limits = json_limits_document();
-    return count == 0 ? OK
-                      : json_parse(view->arena, buf_view(&text), &limits, view->diag,
-                                   &view->header.extra);
+    return count == 0
+               ? OK
+               : json_parse(view->arena, buf_view(&text), &limits, view->diag, &view->header.extra);
 }
 
 static status_value read_header(struct view *view, const struct json *json)
@@ -111,11 +113,9 @@ static status_value read_header(struct view *view, const struct json *json)
 
 static status_value check_current(const struct view *view)
 {
-    const struct view__version *current =
-        view__version_find(view, view->header.current_version_id);
+    const struct view__version *current = view__version_find(view, view->header.current_version_id);
     if (current == NULL)
-        return FAIL(view->diag, ILLEGAL_ARGUMENT,
-                    "Cannot find current version %d in view versions",
+        return FAIL(view->diag, ILLEGAL_ARGUMENT, "Cannot find current version %d in view versions",
                     view->header.current_version_id);
     int32_t id = view__version_schema_id(current->json);
     if (view__schema_find(view, id) == NULL)
@@ -146,8 +146,8 @@ static status_value read_file(struct view__edit *edit, const struct json *json)
 /* The 3 of ".../00003-<uuid>.gz.metadata.json"; 0 for a name of another form. */
 static uint64_t version_of(struct str metadata_location)
 {
-    struct str name = str_from_pos(metadata_location,
-                                   (size_t)(str_rfind(metadata_location, '/') + 1));
+    struct str name =
+        str_from_pos(metadata_location, (size_t)(str_rfind(metadata_location, '/') + 1));
     struct str digits;
     uint64_t version;
     if (!str_split(&name, '-', &digits) || !str_to_u64(digits, &version) || version > UINT32_MAX)

@@ -4,11 +4,14 @@
  */
 #include "catalog/view_internal.h"
 
-static const char *const table_requirements[] = {
-    "assert-create",           "assert-table-uuid",
-    "assert-ref-snapshot-id",  "assert-last-assigned-field-id",
-    "assert-current-schema-id", "assert-last-assigned-partition-id",
-    "assert-default-spec-id",  "assert-default-sort-order-id"};
+static const char *const table_requirements[] = {"assert-create",
+                                                 "assert-table-uuid",
+                                                 "assert-ref-snapshot-id",
+                                                 "assert-last-assigned-field-id",
+                                                 "assert-current-schema-id",
+                                                 "assert-last-assigned-partition-id",
+                                                 "assert-default-spec-id",
+                                                 "assert-default-sort-order-id"};
 
 static status_value check_uuid(const struct view *view, const struct json *requirement)
 {

@@ -213,8 +213,8 @@ status_value view__load(struct view *view, struct kv_reader *reader, uint32_t wa
             TRY_OUT(result, read_row(view, key, value, &has_header));
     }
     if (!has_header)
-        result = FAIL(view->diag, NO_SUCH_VIEW, "the view with id %llu is gone",
-                      (unsigned long long)id);
+        result =
+            FAIL(view->diag, NO_SUCH_VIEW, "the view with id %llu is gone", (unsigned long long)id);
 out:
     kv_close(cursor);
     return result;

@@ -2,8 +2,8 @@
 /*
  * view_update.c - the updates of a view, one function each, applied in order to an edit.
  *
- * -1 as a schema or version id means what the last add-schema or add-view-version of this request came to,
- * also when that was one the view had before (Java forgets it then and refuses).
+ * -1 as a schema or version id means what the last add-schema or add-view-version of this request
+ * came to, also when that was one the view had before (Java forgets it then and refuses).
  */
 #include "catalog/view_internal.h"
 
@@ -82,8 +82,8 @@ status_value view__edit_schema(struct view__edit *edit, const struct json *json)
     if (view__schema_find(view, edit->schema_id) != NULL)
         return FAIL(view->diag, ILLEGAL_ARGUMENT, "Cannot add schema: schema ids are used up");
     edit->changed = true;
-    return view__add_schema(view, (struct view__schema){
-                                      .id = edit->schema_id, .mark = VIEW_NEW, .schema = schema});
+    return view__add_schema(
+        view, (struct view__schema){.id = edit->schema_id, .mark = VIEW_NEW, .schema = schema});
 }
 
 /* The id of an equal version, else the wanted one or the next above all. */
@@ -134,7 +134,8 @@ status_value view__edit_current(struct view__edit *edit, int32_t version_id)
                     "Cannot set current version to unknown version: %d", version_id);
     int64_t timestamp_ms = catalog_now_ms(edit->context);
     if (version->mark == VIEW_NEW)
-        TRY(json_need_i64(version->json, "timestamp-ms", "view version", view->diag, &timestamp_ms));
+        TRY(json_need_i64(version->json, "timestamp-ms", "view version", view->diag,
+                          &timestamp_ms));
     view->header.current_version_id = version_id;
     view->header.has_current = true;
     edit->has_entry = true;

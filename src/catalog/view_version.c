@@ -2,7 +2,8 @@
 /*
  * view_version.c - one version of a view: checks, comparison, dialects.
  *
- * Format: {"version-id","timestamp-ms","schema-id","summary"{},"representations"[{"type":"sql","sql",
+ * Format:
+ * {"version-id","timestamp-ms","schema-id","summary"{},"representations"[{"type":"sql","sql",
  * "dialect"}],"default-catalog"?,"default-namespace"[]} (Iceberg view spec, "Versions").
  */
 #include "catalog/schema_internal.h"
@@ -67,8 +68,7 @@ static bool dialect_of(const struct json *representation, struct str *out)
 {
     struct str type;
     return json_as_str(json_get(representation, "type"), &type) &&
-           str_eq_nocase(type, STR("sql")) &&
-           json_as_str(json_get(representation, "dialect"), out);
+           str_eq_nocase(type, STR("sql")) && json_as_str(json_get(representation, "dialect"), out);
 }
 
 /* Whether one of the first `count` representations is for this dialect. */
@@ -105,7 +105,8 @@ status_value view__version_check_new(const struct json *version, struct diag *di
     for (size_t i = 0; json_next(&iter, NULL, &item); i++) {
         struct str dialect;
         if (i == VIEW_REPRESENTATIONS_MAX)
-            return FAIL(diag, ILLEGAL_ARGUMENT, "Invalid view version: more than %d representations",
+            return FAIL(diag, ILLEGAL_ARGUMENT,
+                        "Invalid view version: more than %d representations",
                         VIEW_REPRESENTATIONS_MAX);
         if (!dialect_of(item, &dialect)) {
             struct str type = STR("");

@@ -31,8 +31,7 @@ static struct spec *spec_of(struct leaf *leaf, const char *fields)
 {
     struct str text = arena_printf(&leaf->arena, "{\"spec-id\":0,\"fields\":[%s]}", fields);
     struct spec *spec = NULL;
-    leaf_assert_ok(leaf,
-                   spec_parse(&leaf->arena, leaf_json(leaf, text.data), &leaf->diag, &spec));
+    leaf_assert_ok(leaf, spec_parse(&leaf->arena, leaf_json(leaf, text.data), &leaf->diag, &spec));
     return spec;
 }
 
@@ -54,8 +53,8 @@ static void assert_transform(int source_id, const char *transform, const char *m
 {
     char text[256];
     (void)snprintf(text, sizeof(text),
-                   "{\"name\":\"p\",\"transform\":\"%s\",\"source-id\":%d,\"field-id\":1000}", transform,
-                   source_id);
+                   "{\"name\":\"p\",\"transform\":\"%s\",\"source-id\":%d,\"field-id\":1000}",
+                   transform, source_id);
     assert_spec(text, 2, message);
 }
 
@@ -65,15 +64,17 @@ static void test_transforms_take_their_types(void **state)
     static const struct {
         int source_id;
         const char *transform;
-    } good[] = {{1, "identity"}, {1, "bucket[16]"}, {1, "truncate[10]"}, {2, "year"}, {2, "month"},
-                {2, "day"}, {2, "hour"}, {4, "day"}, {2, "bucket[1]"}, {7, "identity"},
-                {7, "void"}, {99, "void"}, {1, "zorder"}, {1, "BUCKET[4]"}};
+    } good[] = {{1, "identity"},  {1, "bucket[16]"}, {1, "truncate[10]"}, {2, "year"},
+                {2, "month"},     {2, "day"},        {2, "hour"},         {4, "day"},
+                {2, "bucket[1]"}, {7, "identity"},   {7, "void"},         {99, "void"},
+                {1, "zorder"},    {1, "BUCKET[4]"}};
     for (size_t i = 0; i < COUNTOF(good); i++)
         assert_transform(good[i].source_id, good[i].transform, NULL);
     assert_transform(1, "day", "Invalid source type long for transform: day");
     assert_transform(4, "hour", "Invalid source type date for transform: hour");
     assert_transform(7, "bucket[4]", "Invalid source type float for transform: bucket[4]");
-    assert_transform(2, "truncate[4]", "Invalid source type timestamptz for transform: truncate[4]");
+    assert_transform(2, "truncate[4]",
+                     "Invalid source type timestamptz for transform: truncate[4]");
     assert_transform(9, "identity", "Invalid source type geometry for transform: identity");
     assert_transform(1, "bucket[0]", "Invalid number of buckets: 0 (must be > 0)");
     assert_transform(1, "truncate[0]", "Invalid truncate width: 0 (must be > 0)");
@@ -107,10 +108,10 @@ static void test_names(void **state)
 static void test_redundant_fields(void **state)
 {
     (void)state;
-    assert_spec(
-        "{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1000},"
-        "{\"name\":\"b\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1001}",
-        2, "Cannot add redundant partition: 1000: a: day(2) conflicts with 1001: b: day(2)");
+    assert_spec("{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1000},"
+                "{\"name\":\"b\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1001}",
+                2,
+                "Cannot add redundant partition: 1000: a: day(2) conflicts with 1001: b: day(2)");
     assert_spec("{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2},"
                 "{\"name\":\"b\",\"transform\":\"hour\",\"source-id\":2}",
                 2, NULL);
@@ -127,7 +128,8 @@ static void test_v1_ids_are_sequential(void **state)
     (void)state;
     assert_spec("{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1001}", 1,
                 "Spec does not use sequential IDs that are required in v1: field a has id 1001");
-    assert_spec("{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1001}", 2, NULL);
+    assert_spec("{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1001}", 2,
+                NULL);
 }
 
 static void assert_parse_fails(const char *text, int32_t code, const char *message)
@@ -135,8 +137,8 @@ static void assert_parse_fails(const char *text, int32_t code, const char *messa
     struct leaf leaf;
     leaf_init(&leaf);
     struct spec *spec = NULL;
-    leaf_assert_fails(&leaf, spec_parse(&leaf.arena, leaf_json(&leaf, text), &leaf.diag, &spec), code,
-                      message);
+    leaf_assert_fails(&leaf, spec_parse(&leaf.arena, leaf_json(&leaf, text), &leaf.diag, &spec),
+                      code, message);
     assert_null(spec);
     leaf_deinit(&leaf);
 }
@@ -144,10 +146,11 @@ static void assert_parse_fails(const char *text, int32_t code, const char *messa
 static void test_malformed_specs(void **state)
 {
     (void)state;
-    assert_parse_fails("{\"fields\":[{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,"
-                       "\"field-id\":1000},{\"name\":\"b\",\"transform\":\"day\",\"source-id\":3}]}",
-                       STATUS_ILLEGAL_ARGUMENT,
-                       "Cannot parse spec with missing field IDs: 1 missing of 2 fields.");
+    assert_parse_fails(
+        "{\"fields\":[{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,"
+        "\"field-id\":1000},{\"name\":\"b\",\"transform\":\"day\",\"source-id\":3}]}",
+        STATUS_ILLEGAL_ARGUMENT,
+        "Cannot parse spec with missing field IDs: 1 missing of 2 fields.");
     assert_parse_fails("{}", STATUS_INVALID, "cannot parse partition spec: missing field fields");
     assert_parse_fails("{\"fields\":[{\"transform\":\"day\",\"source-id\":2}]}", STATUS_INVALID,
                        "cannot parse partition field: missing field name");
@@ -169,13 +172,14 @@ static void test_compatible_ignores_field_ids(void **state)
     const struct spec *a =
         spec_of(&leaf, "{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1000}");
     assert_true(spec_compatible(
-        a, spec_of(&leaf, "{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1007}")));
-    assert_false(
-        spec_compatible(a, spec_of(&leaf, "{\"name\":\"b\",\"transform\":\"day\",\"source-id\":2}")));
-    assert_false(
-        spec_compatible(a, spec_of(&leaf, "{\"name\":\"a\",\"transform\":\"hour\",\"source-id\":2}")));
-    assert_false(
-        spec_compatible(a, spec_of(&leaf, "{\"name\":\"a\",\"transform\":\"day\",\"source-id\":3}")));
+        a, spec_of(&leaf,
+                   "{\"name\":\"a\",\"transform\":\"day\",\"source-id\":2,\"field-id\":1007}")));
+    assert_false(spec_compatible(
+        a, spec_of(&leaf, "{\"name\":\"b\",\"transform\":\"day\",\"source-id\":2}")));
+    assert_false(spec_compatible(
+        a, spec_of(&leaf, "{\"name\":\"a\",\"transform\":\"hour\",\"source-id\":2}")));
+    assert_false(spec_compatible(
+        a, spec_of(&leaf, "{\"name\":\"a\",\"transform\":\"day\",\"source-id\":3}")));
     assert_false(spec_compatible(a, spec_of(&leaf, "")));
     leaf_deinit(&leaf);
 }
@@ -212,12 +216,12 @@ static void test_rebind_by_name(void **state)
     leaf_assert_ok(&leaf, schema_assign_fresh_ids(&leaf.arena, from, &leaf.diag, &to));
     struct spec *bound = NULL;
     leaf_assert_ok(
-        &leaf,
-        spec_rebind(&leaf.arena,
-                    spec_of(&leaf, "{\"source-id\":4,\"field-id\":77,\"name\":\"a\",\"x\":[1],"
-                                   "\"transform\":\"day\"},{\"name\":\"z\",\"transform\":\"zorder\","
-                                   "\"source-ids\":[1,7],\"field-id\":78}"),
-                    from, to, &leaf.diag, &bound));
+        &leaf, spec_rebind(
+                   &leaf.arena,
+                   spec_of(&leaf, "{\"source-id\":4,\"field-id\":77,\"name\":\"a\",\"x\":[1],"
+                                  "\"transform\":\"day\"},{\"name\":\"z\",\"transform\":\"zorder\","
+                                  "\"source-ids\":[1,7],\"field-id\":78}"),
+                   from, to, &leaf.diag, &bound));
     struct buf out;
     buf_init(&out, &leaf.arena, 4096);
     spec_write(bound, 0, &out);
@@ -230,8 +234,7 @@ static void test_rebind_by_name(void **state)
                                   spec_of(&leaf, "{\"name\":\"a\",\"transform\":\"day\","
                                                  "\"source-id\":55}"),
                                   from, to, &leaf.diag, &bound),
-                      STATUS_ILLEGAL_ARGUMENT,
-                      "Cannot find source column for partition field: 55");
+                      STATUS_ILLEGAL_ARGUMENT, "Cannot find source column for partition field: 55");
     leaf_deinit(&leaf);
 }
 

@@ -47,7 +47,8 @@ static const char *const nested_text =
     "{\"id\":22,\"name\":\"last\",\"required\":false,\"type\":\"string\",\"x-new\":{\"a\":[1]}}]}},"
     "{\"id\":30,\"name\":\"tags\",\"required\":false,\"type\":{\"type\":\"list\",\"element-id\":31,"
     "\"element\":{\"type\":\"struct\",\"fields\":["
-    "{\"id\":32,\"name\":\"k\",\"required\":false,\"type\":\"string\"}]},\"element-required\":true}},"
+    "{\"id\":32,\"name\":\"k\",\"required\":false,\"type\":\"string\"}]},\"element-required\":true}"
+    "},"
     "{\"id\":40,\"name\":\"props\",\"required\":false,\"type\":{\"type\":\"map\",\"key-id\":41,"
     "\"key\":\"string\",\"value-id\":42,\"value\":{\"type\":\"list\",\"element-id\":43,"
     "\"element\":\"int\",\"element-required\":false},\"value-required\":false}}],\"x-top\":1}";
@@ -100,15 +101,21 @@ static void test_fresh_ids_number_structs_first(void **state)
     struct leaf leaf;
     leaf_init(&leaf);
     struct schema *fresh = NULL;
-    leaf_assert_ok(&leaf, schema_assign_fresh_ids(&leaf.arena, parse(&leaf, nested_text), &leaf.diag,
-                                                  &fresh));
+    leaf_assert_ok(
+        &leaf, schema_assign_fresh_ids(&leaf.arena, parse(&leaf, nested_text), &leaf.diag, &fresh));
     static const struct {
         const char *name;
         int32_t id;
-    } expected[] = {{"id", 1},           {"who", 2},        {"tags", 3},
-                    {"props", 4},        {"who.first", 5},  {"who.last", 6},
-                    {"tags.element", 7}, {"tags.element.k", 8},
-                    {"props.key", 9},    {"props.value", 10},
+    } expected[] = {{"id", 1},
+                    {"who", 2},
+                    {"tags", 3},
+                    {"props", 4},
+                    {"who.first", 5},
+                    {"who.last", 6},
+                    {"tags.element", 7},
+                    {"tags.element.k", 8},
+                    {"props.key", 9},
+                    {"props.value", 10},
                     {"props.value.element", 11}};
     assert_int_equal(schema_field_count(fresh), COUNTOF(expected));
     for (size_t i = 0; i < COUNTOF(expected); i++) {
@@ -119,9 +126,10 @@ static void test_fresh_ids_number_structs_first(void **state)
     struct buf out;
     buf_init(&out, &leaf.arena, 1 << 20);
     schema_write(fresh, 0, &out);
-    assert_true(str_starts(buf_view(&out), STR("{\"type\":\"struct\",\"schema-id\":0,"
-                                               "\"identifier-field-ids\":[1,5],\"fields\":[{\"id\":1,"
-                                               "\"name\":\"id\"")));
+    assert_true(
+        str_starts(buf_view(&out), STR("{\"type\":\"struct\",\"schema-id\":0,"
+                                       "\"identifier-field-ids\":[1,5],\"fields\":[{\"id\":1,"
+                                       "\"name\":\"id\"")));
     assert_true(str_ends(buf_view(&out), STR(",\"x-top\":1}")));
     leaf_deinit(&leaf);
 }
@@ -132,21 +140,22 @@ static void test_fresh_ids_refuse_an_unknown_identifier(void **state)
     struct leaf leaf;
     leaf_init(&leaf);
     struct schema *fresh = NULL;
-    leaf_assert_fails(
-        &leaf,
-        schema_assign_fresh_ids(&leaf.arena,
-                                parse(&leaf, "{\"fields\":[],\"identifier-field-ids\":[7]}"),
-                                &leaf.diag, &fresh),
-        STATUS_ILLEGAL_ARGUMENT, "Cannot add fieldId 7 as an identifier field: field does not exist");
+    leaf_assert_fails(&leaf,
+                      schema_assign_fresh_ids(
+                          &leaf.arena, parse(&leaf, "{\"fields\":[],\"identifier-field-ids\":[7]}"),
+                          &leaf.diag, &fresh),
+                      STATUS_ILLEGAL_ARGUMENT,
+                      "Cannot add fieldId 7 as an identifier field: field does not exist");
     leaf_deinit(&leaf);
 }
 
 /* A schema with one column "data" of a type. */
 static const char *with_type(struct leaf *leaf, const char *type)
 {
-    return arena_printf(&leaf->arena,
-                        "{\"fields\":[{\"id\":1,\"name\":\"data\",\"required\":false,\"type\":\"%s\"}]}",
-                        type)
+    return arena_printf(
+               &leaf->arena,
+               "{\"fields\":[{\"id\":1,\"name\":\"data\",\"required\":false,\"type\":\"%s\"}]}",
+               type)
         .data;
 }
 
@@ -156,12 +165,29 @@ static void test_every_type_has_a_first_version(void **state)
     static const struct {
         const char *text;
         int32_t version;
-    } types[] = {{"boolean", 1}, {"int", 1}, {"long", 1}, {"float", 1}, {"double", 1},
-                 {"decimal(9,2)", 1}, {"decimal(38, 10)", 1}, {"date", 1}, {"time", 1},
-                 {"timestamp", 1}, {"timestamptz", 1}, {"string", 1}, {"uuid", 1},
-                 {"fixed[16]", 1}, {"binary", 1}, {"timestamp_ns", 3}, {"timestamptz_ns", 3},
-                 {"variant", 3}, {"unknown", 3}, {"geometry", 3}, {"geometry(srid:4326)", 3},
-                 {"geography", 3}, {"geography(OGC:CRS84, spherical)", 3}};
+    } types[] = {{"boolean", 1},
+                 {"int", 1},
+                 {"long", 1},
+                 {"float", 1},
+                 {"double", 1},
+                 {"decimal(9,2)", 1},
+                 {"decimal(38, 10)", 1},
+                 {"date", 1},
+                 {"time", 1},
+                 {"timestamp", 1},
+                 {"timestamptz", 1},
+                 {"string", 1},
+                 {"uuid", 1},
+                 {"fixed[16]", 1},
+                 {"binary", 1},
+                 {"timestamp_ns", 3},
+                 {"timestamptz_ns", 3},
+                 {"variant", 3},
+                 {"unknown", 3},
+                 {"geometry", 3},
+                 {"geometry(srid:4326)", 3},
+                 {"geography", 3},
+                 {"geography(OGC:CRS84, spherical)", 3}};
     struct leaf leaf;
     leaf_init(&leaf);
     for (size_t i = 0; i < COUNTOF(types); i++) {
@@ -178,10 +204,12 @@ static void test_every_type_has_a_first_version(void **state)
 static void test_unknown_types_are_refused(void **state)
 {
     (void)state;
-    static const char *const types[] = {"LONG", "int32", "", "decimal", "decimal(39,1)",
-                                        "decimal(0,0)", "decimal(9)", "decimal(9,2", "decimal[9,2]",
-                                        "fixed", "fixed[]", "fixed[-1]", "fixed(4)", "long(3)",
-                                        "variant()", "geometry(", "geometry(a))", "struct"};
+    static const char *const types[] = {"LONG",       "int32",         "",
+                                        "decimal",    "decimal(39,1)", "decimal(0,0)",
+                                        "decimal(9)", "decimal(9,2",   "decimal[9,2]",
+                                        "fixed",      "fixed[]",       "fixed[-1]",
+                                        "fixed(4)",   "long(3)",       "variant()",
+                                        "geometry(",  "geometry(a))",  "struct"};
     struct leaf leaf;
     leaf_init(&leaf);
     for (size_t i = 0; i < COUNTOF(types); i++) {
@@ -204,8 +232,8 @@ static void test_malformed_schemas_are_refused(void **state)
                        "cannot parse schema field: missing field id");
     assert_parse_fails("{\"fields\":[{\"id\":1,\"name\":\"a\",\"type\":\"int\"}]}", STATUS_INVALID,
                        "cannot parse schema field: missing field required");
-    assert_parse_fails("{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":false}]}", STATUS_INVALID,
-                       "cannot parse schema: a type must be a string or an object");
+    assert_parse_fails("{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":false}]}",
+                       STATUS_INVALID, "cannot parse schema: a type must be a string or an object");
     assert_parse_fails(
         "{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":false,\"type\":{\"type\":\"set\"}}]}",
         STATUS_ILLEGAL_ARGUMENT, "Cannot parse type from json: {\"type\":\"set\"}");
@@ -234,11 +262,12 @@ static void test_duplicates_are_refused(void **state)
 static void test_version_problems_are_listed_by_id(void **state)
 {
     (void)state;
-    assert_validate("{\"fields\":[{\"id\":1,\"name\":\"data\",\"required\":false,"
-                    "\"type\":\"variant\"}]}",
-                    2,
-                    "Invalid schema for v2:\n- Invalid type for data: variant is not supported until "
-                    "v3");
+    assert_validate(
+        "{\"fields\":[{\"id\":1,\"name\":\"data\",\"required\":false,"
+        "\"type\":\"variant\"}]}",
+        2,
+        "Invalid schema for v2:\n- Invalid type for data: variant is not supported until "
+        "v3");
     assert_validate(
         "{\"fields\":[{\"id\":9,\"name\":\"n\",\"required\":false,\"type\":\"int\","
         "\"initial-default\":7},{\"id\":2,\"name\":\"s\",\"required\":false,\"type\":{\"type\":"
@@ -279,10 +308,11 @@ static void test_ids_stay_below_the_reserved_ones(void **state)
                     "\"type\":\"int\"}]}",
                     2,
                     "Invalid schema: field id 2147483448 of n is not in the range 0 to 2147483447");
-    assert_validate("{\"fields\":[{\"id\":-1,\"name\":\"n\",\"required\":false,\"type\":\"int\"}]}", 2,
-                    "Invalid schema: field id -1 of n is not in the range 0 to 2147483447");
-    assert_validate("{\"fields\":[{\"id\":1,\"name\":\"n\",\"required\":true,\"type\":\"unknown\"}]}",
-                    3, "Cannot create required field with unknown type: n");
+    assert_validate("{\"fields\":[{\"id\":-1,\"name\":\"n\",\"required\":false,\"type\":\"int\"}]}",
+                    2, "Invalid schema: field id -1 of n is not in the range 0 to 2147483447");
+    assert_validate(
+        "{\"fields\":[{\"id\":1,\"name\":\"n\",\"required\":true,\"type\":\"unknown\"}]}", 3,
+        "Cannot create required field with unknown type: n");
 }
 
 static void assert_identifier(int id, const char *message)
@@ -310,8 +340,8 @@ static void test_identifier_fields(void **state)
     assert_identifier(1, NULL);
     assert_identifier(5, NULL);
     assert_identifier(2, "Cannot add field opt as an identifier field: not a required field");
-    assert_identifier(3,
-                      "Cannot add field f as an identifier field: must not be float or double field");
+    assert_identifier(
+        3, "Cannot add field f as an identifier field: must not be float or double field");
     assert_identifier(4, "Cannot add field s as an identifier field: not a primitive type field");
     assert_identifier(7, "Cannot add field in as an identifier field: must not be nested in an "
                          "optional field 6: o");
@@ -349,8 +379,9 @@ static void test_same_schema(void **state)
                              "\"element-required\":true}"),
                       COLUMN(",\"type\":{\"type\":\"list\",\"element-id\":2,\"element\":\"long\","
                              "\"element-required\":true}")));
-    assert_false(same("{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":true,\"type\":\"int\"}]}",
-                      "{\"fields\":[{\"id\":2,\"name\":\"a\",\"required\":true,\"type\":\"int\"}]}"));
+    assert_false(
+        same("{\"fields\":[{\"id\":1,\"name\":\"a\",\"required\":true,\"type\":\"int\"}]}",
+             "{\"fields\":[{\"id\":2,\"name\":\"a\",\"required\":true,\"type\":\"int\"}]}"));
 }
 
 /* Two thousand columns: the indexes grow and still find everything. */

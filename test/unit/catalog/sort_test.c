@@ -3,22 +3,21 @@
  * sort_test.c - sort orders: sources, directions, the reserved id, equality, rebinding, writing.
  */
 #include "catalog/partition.h"
-
 #include "leaf.h"
 
 static const char *const schema_text =
     "{\"fields\":[{\"id\":5,\"name\":\"id\",\"required\":true,\"type\":\"long\"},"
     "{\"id\":6,\"name\":\"v\",\"required\":false,\"type\":\"variant\"}]}";
 
-static const char *const order_text =
-    "{\"order-id\":3,\"fields\":[{\"transform\":\"bucket[4]\",\"source-id\":5,\"direction\":\"desc\","
-    "\"null-order\":\"nulls-last\",\"x\":1}],\"y\":[]}";
+static const char *const order_text = "{\"order-id\":3,\"fields\":[{\"transform\":\"bucket[4]\","
+                                      "\"source-id\":5,\"direction\":\"desc\","
+                                      "\"null-order\":\"nulls-last\",\"x\":1}],\"y\":[]}";
 
 static struct schema *schema_of(struct leaf *leaf)
 {
     struct schema *schema = NULL;
-    leaf_assert_ok(leaf, schema_parse(&leaf->arena, leaf_json(leaf, schema_text), &leaf->diag,
-                                      &schema));
+    leaf_assert_ok(leaf,
+                   schema_parse(&leaf->arena, leaf_json(leaf, schema_text), &leaf->diag, &schema));
     return schema;
 }
 
@@ -89,9 +88,10 @@ static void test_malformed_orders(void **state)
     (void)state;
     assert_parse_fails("{\"order-id\":1}", STATUS_INVALID,
                        "cannot parse sort order: missing field fields");
-    assert_parse_fails("{\"fields\":[{\"transform\":\"identity\",\"source-id\":1,\"direction\":\"up\","
-                       "\"null-order\":\"nulls-first\"}]}",
-                       STATUS_ILLEGAL_ARGUMENT, "Invalid sort direction: up");
+    assert_parse_fails(
+        "{\"fields\":[{\"transform\":\"identity\",\"source-id\":1,\"direction\":\"up\","
+        "\"null-order\":\"nulls-first\"}]}",
+        STATUS_ILLEGAL_ARGUMENT, "Invalid sort direction: up");
     assert_parse_fails("{\"fields\":[{\"transform\":\"identity\",\"source-id\":1,"
                        "\"direction\":\"asc\",\"null-order\":\"first\"}]}",
                        STATUS_ILLEGAL_ARGUMENT, "Invalid null order: first");
@@ -124,10 +124,9 @@ static void test_rebind_and_write(void **state)
     buf_init(&out, &leaf.arena, 4096);
     sort_write(order_of(&leaf, order_text), 3, &out);
     assert_text(buf_view(&out), order_text);
-    leaf_assert_ok(&leaf,
-                   schema_assign_fresh_ids(&leaf.arena, schema_of(&leaf), &leaf.diag, &to));
-    leaf_assert_ok(&leaf, sort_rebind(&leaf.arena, order_of(&leaf, order_text), schema_of(&leaf), to,
-                                      &leaf.diag, &bound));
+    leaf_assert_ok(&leaf, schema_assign_fresh_ids(&leaf.arena, schema_of(&leaf), &leaf.diag, &to));
+    leaf_assert_ok(&leaf, sort_rebind(&leaf.arena, order_of(&leaf, order_text), schema_of(&leaf),
+                                      to, &leaf.diag, &bound));
     assert_int_equal(bound->fields[0].source_id, 1);
     buf_clear(&out);
     sort_write(bound, 1, &out);
@@ -140,10 +139,8 @@ static void test_rebind_and_write(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_the_unsorted_id_is_reserved),
-        cmocka_unit_test(test_malformed_orders),
-        cmocka_unit_test(test_same_order),
+        cmocka_unit_test(test_sources),          cmocka_unit_test(test_the_unsorted_id_is_reserved),
+        cmocka_unit_test(test_malformed_orders), cmocka_unit_test(test_same_order),
         cmocka_unit_test(test_rebind_and_write),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

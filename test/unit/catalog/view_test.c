@@ -3,13 +3,13 @@
  * view_test.c - views over a store in memory: every update, requirement and message, history, older
  * versions.
  *
- * Each world holds one view "v" in namespace "ns" (id 5) of warehouse "lake" at file:///lake. Its two
- * columns, SQL and times are those of create_body; the clock stands at 1000 ms and moves by one for each
- * change.
+ * Each world holds one view "v" in namespace "ns" (id 5) of warehouse "lake" at file:///lake. Its
+ * two columns, SQL and times are those of create_body; the clock stands at 1000 ms and moves by one
+ * for each change.
  */
 #include "catalog/view.h"
-#include "kv/store.h"
 
+#include "kv/store.h"
 #include "leaf.h"
 
 #include <stdio.h>
@@ -67,15 +67,16 @@ static void world_close(struct world *world)
     leaf_deinit(&world->leaf);
 }
 
-/* "200", or "409 CommitFailedException: text". What a failure has put is taken back, as callers do. */
+/* "200", or "409 CommitFailedException: text". What a failure has put is taken back, as callers
+ * do. */
 static const char *outcome(struct world *world, status_value result, size_t mark)
 {
     struct arena *arena = &world->leaf.arena;
     if (is_ok(result))
         return arena_printf(arena, "%d", world->response.http).data;
-    struct str text = arena_printf(arena, "%d %s: %s", status_http(result.code),
-                                   status_iceberg_type(result.code),
-                                   diag_message(&world->leaf.diag, result.code));
+    struct str text =
+        arena_printf(arena, "%d %s: %s", status_http(result.code), status_iceberg_type(result.code),
+                     diag_message(&world->leaf.diag, result.code));
     kv_batch_rewind(world->context.batch, mark);
     diag_reset(&world->leaf.diag);
     return text.data;
@@ -92,8 +93,8 @@ static size_t begin(struct world *world)
 static const char *create(struct world *world, const char *body)
 {
     size_t mark = begin(world);
-    status_value result = view__create(&world->context, &world->place, leaf_json(&world->leaf, body),
-                                       &world->response, &world->id);
+    status_value result = view__create(&world->context, &world->place,
+                                       leaf_json(&world->leaf, body), &world->response, &world->id);
     return outcome(world, result, mark);
 }
 
@@ -122,15 +123,15 @@ static const char *replace_one(struct world *world, const char *action, const ch
 /* A new version with this SQL for spark, made the current one. */
 static const char *replace_sql(struct world *world, const char *sql)
 {
-    return replace(world,
-                   arena_printf(&world->leaf.arena,
-                                "[{\"action\":\"add-view-version\",\"view-version\":{"
-                                "\"version-id\":1,\"timestamp-ms\":600,\"schema-id\":0,\"summary\":{},"
-                                "\"representations\":[{\"type\":\"sql\",\"sql\":\"%s\","
-                                "\"dialect\":\"spark\"}],\"default-namespace\":[\"ns\"]}},"
-                                "{\"action\":\"set-current-view-version\",\"view-version-id\":-1}]",
-                                sql)
-                       .data);
+    return replace(
+        world, arena_printf(&world->leaf.arena,
+                            "[{\"action\":\"add-view-version\",\"view-version\":{"
+                            "\"version-id\":1,\"timestamp-ms\":600,\"schema-id\":0,\"summary\":{},"
+                            "\"representations\":[{\"type\":\"sql\",\"sql\":\"%s\","
+                            "\"dialect\":\"spark\"}],\"default-namespace\":[\"ns\"]}},"
+                            "{\"action\":\"set-current-view-version\",\"view-version-id\":-1}]",
+                            sql)
+                   .data);
 }
 
 static const char *metadata_from(struct world *world, struct kv_reader *reader)
@@ -203,14 +204,14 @@ static void test_create(void **state)
         "[{\"version-id\":1,\"timestamp-ms\":500,\"schema-id\":0,\"summary\":{\"engine\":\"x\"},"
         "\"representations\":[{\"type\":\"sql\",\"sql\":\"select 1\",\"dialect\":\"spark\"}],"
         "\"default-namespace\":[\"ns\"],\"x-new\":[1]}]");
-    assert_string_equal(member(&world, "version-log"),
-                        "[{\"timestamp-ms\":500,\"version-id\":1}]");
+    assert_string_equal(member(&world, "version-log"), "[{\"timestamp-ms\":500,\"version-id\":1}]");
     assert_int_equal(world.response.body, CATALOG_BODY_VIEW);
     assert_int_equal(world.response.object_id, world.id);
     assert_true(world.response.with_config);
     assert_int_equal(world.response.await_count, 1);
     assert_true(world.response.await[0].is_view);
-    assert_true(str_starts(world.response.metadata_location, STR("file:///lake/ns/v/metadata/00000-")));
+    assert_true(
+        str_starts(world.response.metadata_location, STR("file:///lake/ns/v/metadata/00000-")));
     assert_true(str_ends(world.response.metadata_location, STR(".gz.metadata.json")));
     world_close(&world);
 }
@@ -256,7 +257,8 @@ static void test_create_refuses(void **state)
          "400 IllegalArgumentException: Found unsupported types in view representations: [plan]"},
         {"\"dialect\":\"spark\"}",
          "\"dialect\":\"trino\"},{\"type\":\"sql\",\"sql\":\"x\",\"dialect\":\"TRINO\"}",
-         "400 IllegalArgumentException: Invalid view version: Cannot add multiple queries for dialect "
+         "400 IllegalArgumentException: Invalid view version: Cannot add multiple queries for "
+         "dialect "
          "trino"},
         {"\"default-namespace\":[\"ns\"],", "",
          "400 BadRequestException: cannot parse view version: missing field default-namespace"},
@@ -277,8 +279,8 @@ static void test_create_refuses(void **state)
 static void put_namespace(struct world *world, const char *properties)
 {
     struct key key = key_child(1, KEY_NAMESPACE, 0, STR("ns"));
-    struct str row = arena_printf(&world->leaf.arena, "{\"id\":5,\"name\":\"ns\",\"properties\":%s}",
-                                  properties);
+    struct str row = arena_printf(&world->leaf.arena,
+                                  "{\"id\":5,\"name\":\"ns\",\"properties\":%s}", properties);
     leaf_assert_ok(&world->leaf,
                    kv_put(world->context.batch, key_str(&key), row, &world->leaf.diag));
 }
@@ -309,24 +311,22 @@ static void test_metadata_files(void **state)
     (void)state;
     struct world world;
     world_open(&world);
-    assert_string_equal(
-        create_with(&world, "{\"owner\":\"me\"}",
-                    "{\"write.metadata.compression-codec\":\"none\","
-                    "\"write.metadata.path\":\"file:///lake/elsewhere\"}"),
-        "200");
+    assert_string_equal(create_with(&world, "{\"owner\":\"me\"}",
+                                    "{\"write.metadata.compression-codec\":\"none\","
+                                    "\"write.metadata.path\":\"file:///lake/elsewhere\"}"),
+                        "200");
     struct str first = world.response.metadata_location;
     assert_true(str_starts(first, STR("file:///lake/elsewhere/00000-")));
     assert_false(str_ends(first, STR(".gz.metadata.json")));
-    assert_string_equal(replace_one(&world, "remove-properties",
-                                    "\"removals\":[\"write.metadata.path\"]"),
-                        "200");
-    assert_true(str_starts(world.response.metadata_location,
-                           STR("file:///lake/ns/v/metadata/00001-")));
     assert_string_equal(
-        replace_one(&world, "set-properties",
-                    "\"updates\":{\"write.metadata.path\":\"file:///pond\"}"),
-        "400 IllegalArgumentException: The property write.metadata.path file:///pond is outside of the "
-        "location file:///lake of warehouse lake");
+        replace_one(&world, "remove-properties", "\"removals\":[\"write.metadata.path\"]"), "200");
+    assert_true(
+        str_starts(world.response.metadata_location, STR("file:///lake/ns/v/metadata/00001-")));
+    assert_string_equal(replace_one(&world, "set-properties",
+                                    "\"updates\":{\"write.metadata.path\":\"file:///pond\"}"),
+                        "400 IllegalArgumentException: The property write.metadata.path "
+                        "file:///pond is outside of the "
+                        "location file:///lake of warehouse lake");
     world_close(&world);
 }
 
@@ -350,7 +350,8 @@ static void test_upgrade_format_version(void **state)
     (void)state;
     struct world world;
     world_with_view(&world);
-    assert_string_equal(replace_one(&world, "upgrade-format-version", "\"format-version\":1"), "200");
+    assert_string_equal(replace_one(&world, "upgrade-format-version", "\"format-version\":1"),
+                        "200");
     assert_string_equal(replace_one(&world, "upgrade-format-version", "\"format-version\":0"),
                         "400 IllegalArgumentException: Cannot downgrade v1 view to v0");
     assert_string_equal(replace_one(&world, "upgrade-format-version", "\"format-version\":2"),
@@ -383,10 +384,11 @@ static void test_set_location(void **state)
     (void)state;
     struct world world;
     world_with_view(&world);
-    assert_string_equal(
-        replace_one(&world, "set-location", "\"location\":\"file:/lake/moved/\""), "200");
+    assert_string_equal(replace_one(&world, "set-location", "\"location\":\"file:/lake/moved/\""),
+                        "200");
     assert_string_equal(member(&world, "location"), "\"file:/lake/moved\"");
-    assert_true(str_starts(world.response.metadata_location, STR("file:/lake/moved/metadata/00001-")));
+    assert_true(
+        str_starts(world.response.metadata_location, STR("file:/lake/moved/metadata/00001-")));
     assert_string_equal(replace_one(&world, "set-location", "\"location\":\"file:///lake2/v\""),
                         "400 IllegalArgumentException: The location of the view file:///lake2/v is "
                         "outside of the location file:///lake of warehouse lake");
@@ -398,20 +400,22 @@ static void test_properties(void **state)
     (void)state;
     struct world world;
     world_with_view(&world);
-    assert_string_equal(replace(&world, "[{\"action\":\"set-properties\",\"updates\":{\"k\":\"1\"}},"
-                                        "{\"action\":\"set-properties\",\"updated\":{\"l\":\"2\"}}]"),
+    assert_string_equal(replace(&world,
+                                "[{\"action\":\"set-properties\",\"updates\":{\"k\":\"1\"}},"
+                                "{\"action\":\"set-properties\",\"updated\":{\"l\":\"2\"}}]"),
                         "200");
-    assert_string_equal(member(&world, "properties"),
-                        "{\"owner\":\"me\",\"k\":\"1\",\"l\":\"2\"}");
+    assert_string_equal(member(&world, "properties"), "{\"owner\":\"me\",\"k\":\"1\",\"l\":\"2\"}");
     assert_string_equal(
         replace_one(&world, "remove-properties", "\"removals\":[\"k\",\"unheard\",\"l\"]"), "200");
     assert_string_equal(replace_one(&world, "remove-properties", "\"removed\":[\"owner\"]"), "200");
     assert_string_equal(member(&world, "properties"), "absent");
-    assert_string_equal(replace_one(&world, "set-properties", ""),
-                        "400 BadRequestException: cannot parse set-properties: missing field updates");
-    assert_string_equal(replace_one(&world, "remove-properties", "\"removals\":[1]"),
-                        "400 BadRequestException: cannot parse remove-properties: removals must hold "
-                        "strings");
+    assert_string_equal(
+        replace_one(&world, "set-properties", ""),
+        "400 BadRequestException: cannot parse set-properties: missing field updates");
+    assert_string_equal(
+        replace_one(&world, "remove-properties", "\"removals\":[1]"),
+        "400 BadRequestException: cannot parse remove-properties: removals must hold "
+        "strings");
     world_close(&world);
 }
 
@@ -423,28 +427,27 @@ static void test_add_view_version(void **state)
     assert_string_equal(replace_sql(&world, "select 2"), "200");
     assert_string_equal(version_ids(&world, "versions"), "1 2");
     assert_string_equal(member(&world, "current-version-id"), "2");
-    assert_string_equal(member(&world, "version-log"),
-                        "[{\"timestamp-ms\":500,\"version-id\":1},"
-                        "{\"timestamp-ms\":600,\"version-id\":2}]");
+    assert_string_equal(member(&world, "version-log"), "[{\"timestamp-ms\":500,\"version-id\":1},"
+                                                       "{\"timestamp-ms\":600,\"version-id\":2}]");
     assert_string_equal(replace_sql(&world, "select 3"), "200");
     assert_string_equal(version_ids(&world, "version-log"), "1 2 3");
-    /* An equal version is used again, also as "the last added one"; its entry has the time of now. */
+    /* An equal version is used again, also as "the last added one"; its entry has the time of
+     * now. */
     assert_string_equal(replace_sql(&world, "select 2"), "200");
     assert_string_equal(version_ids(&world, "versions"), "1 2 3");
-    assert_string_equal(member(&world, "version-log"),
-                        "[{\"timestamp-ms\":500,\"version-id\":1},"
-                        "{\"timestamp-ms\":600,\"version-id\":2},"
-                        "{\"timestamp-ms\":600,\"version-id\":3},"
-                        "{\"timestamp-ms\":1004,\"version-id\":2}]");
+    assert_string_equal(member(&world, "version-log"), "[{\"timestamp-ms\":500,\"version-id\":1},"
+                                                       "{\"timestamp-ms\":600,\"version-id\":2},"
+                                                       "{\"timestamp-ms\":600,\"version-id\":3},"
+                                                       "{\"timestamp-ms\":1004,\"version-id\":2}]");
     world_close(&world);
 }
 
 static const char *add_version(struct world *world, const char *ids, const char *rest)
 {
-    return replace_one(world, "add-view-version",
-                       arena_printf(&world->leaf.arena,
-                                    "\"view-version\":{\"timestamp-ms\":700,%s,%s}", ids, rest)
-                           .data);
+    return replace_one(
+        world, "add-view-version",
+        arena_printf(&world->leaf.arena, "\"view-version\":{\"timestamp-ms\":700,%s,%s}", ids, rest)
+            .data);
 }
 
 static void test_add_view_version_ids(void **state)
@@ -452,12 +455,12 @@ static void test_add_view_version_ids(void **state)
     (void)state;
     struct world world;
     world_with_view(&world);
-    assert_string_equal(add_version(&world, "\"version-id\":9,\"schema-id\":0", two_dialects), "200");
+    assert_string_equal(add_version(&world, "\"version-id\":9,\"schema-id\":0", two_dialects),
+                        "200");
     assert_string_equal(version_ids(&world, "versions"), "1 9");
     assert_string_equal(member(&world, "current-version-id"), "1");
-    assert_string_equal(
-        add_version(&world, "\"version-id\":9,\"schema-id\":4", two_dialects),
-        "400 IllegalArgumentException: Cannot add version with unknown schema: 4");
+    assert_string_equal(add_version(&world, "\"version-id\":9,\"schema-id\":4", two_dialects),
+                        "400 IllegalArgumentException: Cannot add version with unknown schema: 4");
     assert_string_equal(
         add_version(&world, "\"version-id\":9,\"schema-id\":-1", two_dialects),
         "400 IllegalArgumentException: Cannot set last added schema: no schema has been added");
@@ -483,12 +486,14 @@ static void test_set_current_view_version(void **state)
     (void)state;
     struct world world;
     world_with_view(&world);
-    assert_string_equal(replace_one(&world, "set-current-view-version", "\"view-version-id\":5"),
-                        "400 IllegalArgumentException: Cannot set current version to unknown version: "
-                        "5");
-    assert_string_equal(replace_one(&world, "set-current-view-version", "\"view-version-id\":-1"),
-                        "400 IllegalArgumentException: Cannot set last version id: no current version "
-                        "id has been set");
+    assert_string_equal(
+        replace_one(&world, "set-current-view-version", "\"view-version-id\":5"),
+        "400 IllegalArgumentException: Cannot set current version to unknown version: "
+        "5");
+    assert_string_equal(
+        replace_one(&world, "set-current-view-version", "\"view-version-id\":-1"),
+        "400 IllegalArgumentException: Cannot set last version id: no current version "
+        "id has been set");
     assert_string_equal(replace_sql(&world, "select 2"), "200");
     assert_string_equal(replace_one(&world, "set-current-view-version", "\"view-version-id\":1"),
                         "200");
@@ -499,12 +504,23 @@ static void test_set_current_view_version(void **state)
 static void test_table_updates_are_refused(void **state)
 {
     (void)state;
-    static const char *const actions[] = {
-        "set-current-schema", "add-spec", "set-default-spec", "add-sort-order",
-        "set-default-sort-order", "add-snapshot", "set-snapshot-ref", "remove-snapshots",
-        "remove-snapshot-ref", "set-statistics", "remove-statistics", "set-partition-statistics",
-        "remove-partition-statistics", "remove-partition-specs", "remove-schemas",
-        "add-encryption-key", "remove-encryption-key"};
+    static const char *const actions[] = {"set-current-schema",
+                                          "add-spec",
+                                          "set-default-spec",
+                                          "add-sort-order",
+                                          "set-default-sort-order",
+                                          "add-snapshot",
+                                          "set-snapshot-ref",
+                                          "remove-snapshots",
+                                          "remove-snapshot-ref",
+                                          "set-statistics",
+                                          "remove-statistics",
+                                          "set-partition-statistics",
+                                          "remove-partition-statistics",
+                                          "remove-partition-specs",
+                                          "remove-schemas",
+                                          "add-encryption-key",
+                                          "remove-encryption-key"};
     struct world world;
     world_with_view(&world);
     for (size_t i = 0; i < COUNTOF(actions); i++) {
@@ -530,10 +546,11 @@ static void test_requirements(void **state)
         arena_printf(&world.leaf.arena, "[{\"type\":\"assert-view-uuid\",\"uuid\":%s}]", uuid);
     assert_string_equal(replace_if(&world, good.data, "[]"), "200");
     char wanted[256];
-    (void)snprintf(wanted, sizeof(wanted),
-                   "409 CommitFailedException: Requirement failed: view UUID does not match: expected "
-                   "%.36s != 9c12d441-03fe-4693-9a96-a0705ddf69c1",
-                   uuid + 1);
+    (void)snprintf(
+        wanted, sizeof(wanted),
+        "409 CommitFailedException: Requirement failed: view UUID does not match: expected "
+        "%.36s != 9c12d441-03fe-4693-9a96-a0705ddf69c1",
+        uuid + 1);
     assert_string_equal(replace_if(&world,
                                    "[{\"type\":\"assert-view-uuid\","
                                    "\"uuid\":\"9c12d441-03fe-4693-9a96-a0705ddf69c1\"}]",
@@ -558,8 +575,8 @@ static void test_no_change_makes_no_version(void **state)
     struct str before = world.response.metadata_location;
     size_t rows = kv_batch_count(world.context.batch);
     assert_string_equal(replace(&world, "[]"), "200");
-    assert_string_equal(
-        replace_one(&world, "set-properties", "\"updates\":{\"owner\":\"me\"}"), "200");
+    assert_string_equal(replace_one(&world, "set-properties", "\"updates\":{\"owner\":\"me\"}"),
+                        "200");
     assert_string_equal(replace_one(&world, "remove-properties", "\"removals\":[\"none\"]"), "200");
     assert_string_equal(replace_one(&world, "set-current-view-version", "\"view-version-id\":1"),
                         "200");
@@ -574,7 +591,8 @@ static void test_dialects_are_not_lost(void **state)
     (void)state;
     struct world world;
     world_with_view(&world);
-    assert_string_equal(add_version(&world, "\"version-id\":1,\"schema-id\":0", two_dialects), "200");
+    assert_string_equal(add_version(&world, "\"version-id\":1,\"schema-id\":0", two_dialects),
+                        "200");
     assert_string_equal(replace_one(&world, "set-current-view-version", "\"view-version-id\":2"),
                         "200");
     assert_string_equal(
@@ -605,10 +623,12 @@ static void test_history_is_trimmed(void **state)
     }
     assert_string_equal(version_ids(&world, "versions"), "2 3 4");
     assert_string_equal(version_ids(&world, "version-log"), "2 3 4");
-    /* The current version stays although it is the oldest; the log is cut behind the one that goes. */
+    /* The current version stays although it is the oldest; the log is cut behind the one that
+     * goes. */
     assert_string_equal(replace_one(&world, "set-current-view-version", "\"view-version-id\":2"),
                         "200");
-    assert_string_equal(add_version(&world, "\"version-id\":1,\"schema-id\":0", two_dialects), "200");
+    assert_string_equal(add_version(&world, "\"version-id\":1,\"schema-id\":0", two_dialects),
+                        "200");
     assert_string_equal(version_ids(&world, "versions"), "2 4 5");
     assert_string_equal(version_ids(&world, "version-log"), "4 2");
     world_close(&world);
@@ -652,8 +672,8 @@ static void test_older_versions_can_be_read_until_they_are_published(void **stat
         const struct catalog_version version = {
             .warehouse = 1, .object_id = world.id, .version = i, .is_view = true};
         struct kv_reader *at;
-        leaf_assert_ok(&world.leaf, outbox__reader_at(world.context.view, &world.leaf.arena, &version,
-                                                      &world.leaf.diag, &at));
+        leaf_assert_ok(&world.leaf, outbox__reader_at(world.context.view, &world.leaf.arena,
+                                                      &version, &world.leaf.diag, &at));
         assert_string_equal(metadata_from(&world, at), documents[i]);
     }
     world_close(&world);
@@ -666,24 +686,23 @@ static void test_respond_and_drop(void **state)
     world_with_view(&world);
     struct str location = world.response.metadata_location;
     size_t mark = begin(&world);
-    assert_string_equal(outcome(&world,
-                                view__respond(&world.context, &world.place, world.id, false,
-                                              &world.response),
-                                mark),
-                        "200");
+    assert_string_equal(
+        outcome(&world,
+                view__respond(&world.context, &world.place, world.id, false, &world.response),
+                mark),
+        "200");
     assert_true(str_eq(world.response.metadata_location, location));
     assert_false(world.response.with_config);
-    assert_string_equal(outcome(&world,
-                                view__respond(&world.context, &world.place, 99, true,
-                                              &world.response),
-                                mark),
-                        "404 NoSuchViewException: the view with id 99 is gone");
+    assert_string_equal(
+        outcome(&world, view__respond(&world.context, &world.place, 99, true, &world.response),
+                mark),
+        "404 NoSuchViewException: the view with id 99 is gone");
     leaf_assert_ok(&world.leaf, view__drop(&world.context, &world.place, world.id));
     struct key key = key_object(1, KEY_PURGE, world.id);
     struct str row;
     bool found;
-    leaf_assert_ok(&world.leaf, kv_get(world.context.view, key_str(&key), &world.leaf.diag, &row,
-                                       &found));
+    leaf_assert_ok(&world.leaf,
+                   kv_get(world.context.view, key_str(&key), &world.leaf.diag, &row, &found));
     assert_true(found);
     world_close(&world);
 }
@@ -719,11 +738,12 @@ static void test_register_keeps_the_file(void **state)
     assert_true(str_is(world.response.metadata_location,
                        "file:///lake/ns/old/metadata/00006-u.gz.metadata.json"));
     assert_string_equal(
-        replace(&world, "[{\"action\":\"add-schema\",\"schema\":{\"fields\":[{\"id\":1,\"name\":\"q\","
-                        "\"required\":true,\"type\":\"int\"}]}}]"),
+        replace(&world,
+                "[{\"action\":\"add-schema\",\"schema\":{\"fields\":[{\"id\":1,\"name\":\"q\","
+                "\"required\":true,\"type\":\"int\"}]}}]"),
         "200");
-    assert_true(str_starts(world.response.metadata_location,
-                           STR("file:///lake/ns/old/metadata/00007-")));
+    assert_true(
+        str_starts(world.response.metadata_location, STR("file:///lake/ns/old/metadata/00007-")));
     assert_string_equal(member(&world, "x-top"), "{\"y\":[null]}");
     assert_string_equal(version_ids(&world, "version-log"), "8");
     world_close(&world);
@@ -739,8 +759,9 @@ static void test_register_refuses(void **state)
     } rows[] = {
         {"\"format-version\":1", "\"format-version\":2",
          "400 IllegalArgumentException: Unsupported format version: 2"},
-        {"9c12", "9c1", "400 IllegalArgumentException: cannot parse view metadata: view-uuid is not a "
-                        "UUID"},
+        {"9c12", "9c1",
+         "400 IllegalArgumentException: cannot parse view metadata: view-uuid is not a "
+         "UUID"},
         {"\"current-version-id\":8", "\"current-version-id\":7",
          "400 IllegalArgumentException: Cannot find current version 7 in view versions"},
         {"\"schema-id\":3,\"summary\"", "\"schema-id\":4,\"summary\"",
@@ -751,7 +772,8 @@ static void test_register_refuses(void **state)
          "400 IllegalArgumentException: The location of the view file:///else is outside of the "
          "location file:///lake of warehouse lake"},
         {"{\"view-uuid\"", "{{\"view-uuid\"",
-         "400 BadRequestException: malformed JSON at byte 1: unexpected character, expected a string "
+         "400 BadRequestException: malformed JSON at byte 1: unexpected character, expected a "
+         "string "
          "key"},
     };
     for (size_t i = 0; i < COUNTOF(rows); i++) {
@@ -759,8 +781,8 @@ static void test_register_refuses(void **state)
         world_open(&world);
         const char *at = strstr(file_text, rows[i].from);
         assert_non_null(at);
-        struct str text = arena_printf(&world.leaf.arena, "%.*s%s%s", (int)(at - file_text), file_text,
-                                       rows[i].to, at + strlen(rows[i].from));
+        struct str text = arena_printf(&world.leaf.arena, "%.*s%s%s", (int)(at - file_text),
+                                       file_text, rows[i].to, at + strlen(rows[i].from));
         const char *answer = register_file(&world, text.data);
         if (strncmp(rows[i].answer, "400 BadRequestException: malformed", 34) == 0)
             assert_memory_equal(answer, rows[i].answer, 34);
@@ -792,7 +814,8 @@ static void test_every_shortage_of_memory_is_survived(void **state)
         context.arena = &arena;
         context.diag = &diag;
         size_t mark = kv_batch_mark(context.batch);
-        status_value result = view__replace(&context, &world.place, world.id, NULL, updates, &response);
+        status_value result =
+            view__replace(&context, &world.place, world.id, NULL, updates, &response);
         done = is_ok(result);
         assert_true(done || result.code == STATUS_NOMEM);
         kv_batch_rewind(context.batch, mark);
