@@ -76,6 +76,18 @@ const char *diag_message(const struct diag *diag, int32_t code)
     return diag->frames[0].text;
 }
 
+/* A message that was cut must still be UTF-8, since it goes into JSON: drops half a character. */
+static void trim_cut(char *text, size_t size)
+{
+    size_t at = size;
+    while (at > 0 && ((unsigned char)text[at - 1] & 0xc0) == 0x80)
+        at--;
+    unsigned char lead = at > 0 ? (unsigned char)text[at - 1] : 0;
+    size_t wanted = lead < 0xc0 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (at > 0 && size - (at - 1) < wanted)
+        text[at - 1] = '\0';
+}
+
 status_value diag_fail(struct diag *diag, int32_t code, const char *file, int line,
                        const char *format, ...)
 {
@@ -86,8 +98,10 @@ status_value diag_fail(struct diag *diag, int32_t code, const char *file, int li
         diag->frames[diag->count].line = line;
         diag->frames[diag->count].code = code;
         va_start(args, format);
-        (void)vsnprintf(diag->frames[diag->count].text, DIAG_TEXT, format, args);
+        int wanted = vsnprintf(diag->frames[diag->count].text, DIAG_TEXT, format, args);
         va_end(args);
+        if (wanted >= DIAG_TEXT)
+            trim_cut(diag->frames[diag->count].text, DIAG_TEXT - 1);
         diag->count++;
     }
     return (status_value){code};

@@ -187,6 +187,26 @@ static void bad_names_are_refused(void **state)
     fixture_close(f);
 }
 
+static void long_names_in_messages_stay_utf8(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct fixture *f = &fixture;
+    scene_open(f);
+    char name[1200];
+    for (size_t shift = 0; shift < 4; shift++) {
+        memset(name, 'x', shift);
+        for (size_t i = shift; i + 4 < sizeof(name); i += 4)
+            memcpy(name + i, "\xf0\x9f\xa6\x86", 4);
+        name[1000 + shift] = '\0';
+        const char *line = fixture_runf(f, "TABLE_DROP a/%s key=%zu", name, shift + 1);
+        assert_int_equal(strncmp(line, "404", 3), 0);
+        assert_true(str_is_utf8(str_from(line)));
+        assert_string_equal(fixture_runf(f, "TABLE_DROP a/%s key=%zu", name, shift + 1), line);
+    }
+    fixture_close(f);
+}
+
 static void metrics_reports_are_checked(void **state)
 {
     static const char scan[] = "{'report-type':'scan-report','table-name':'a.t','snapshot-id':1,"
@@ -298,6 +318,7 @@ int main(void)
         cmocka_unit_test(an_unregistered_table_answers_once_more),
         cmocka_unit_test(locations_of_registered_files_are_checked),
         cmocka_unit_test(bad_names_are_refused),
+        cmocka_unit_test(long_names_in_messages_stay_utf8),
         cmocka_unit_test(metrics_reports_are_checked),
         cmocka_unit_test(every_operation_has_its_facts),
         cmocka_unit_test(every_allocation_may_fail),
