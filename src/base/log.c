@@ -36,6 +36,7 @@ static void put_cstr(struct line *line, const char *text)
 
 static void put_string(struct line *line, struct str s)
 {
+    bool is_utf8 = str_is_utf8(s); /* otherwise its high bytes are escaped, so that the line is JSON */
     put(line, "\"", 1);
     for (size_t i = 0; i < s.size; i++) {
         unsigned char c = (unsigned char)s.data[i];
@@ -43,7 +44,7 @@ static void put_string(struct line *line, struct str s)
         if (c == '"' || c == '\\') {
             const char pair[] = {'\\', (char)c};
             put(line, pair, 2);
-        } else if (c < 0x20 || c == 0x7f) {
+        } else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !is_utf8)) {
             (void)snprintf(escaped, sizeof(escaped), "\\u%04x", c);
             put(line, escaped, 6);
         } else {

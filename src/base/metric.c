@@ -208,7 +208,7 @@ static uint32_t register_value(struct metrics *metrics, struct label_set *set, s
     if (find_value(set, value, &index))
         return index;
     index = atomic_load(&set->value_count);
-    struct str copy = arena_copy(&metrics->arena, str_slice(value, 0, VALUE_SIZE_MAX));
+    struct str copy = arena_copy(&metrics->arena, str_slice(value, 0, u64_min(value.size, VALUE_SIZE_MAX)));
     if (index >= capacity || copy.data == NULL)
         return (uint32_t)capacity - 1;
     set->values[index] = copy;
