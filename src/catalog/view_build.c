@@ -98,7 +98,7 @@ status_value view__build(struct view__edit *edit)
         edit->entry.ordinal = header->next_log++;
         TRY(view__add_entry(view, edit->entry));
     }
-    size_t keep;
+    size_t keep = 0;
     TRY(history_size(view, &keep));
     size_t protected = count_protected(view);
     keep = keep > protected ? keep : protected;

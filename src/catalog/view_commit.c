@@ -54,7 +54,7 @@ static void write_segment(struct buf *out, struct str name)
         char c = name.data[i];
         bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                      c == '-' || c == '_';
-        buf_byte(out, plain ? c : '_');
+        buf_byte(out, (char)(plain ? c : '_'));
     }
 }
 

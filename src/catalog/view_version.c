@@ -90,7 +90,8 @@ static status_value fail_duplicate(struct str dialect, struct diag *diag)
     size_t size = u64_min(dialect.size, sizeof(lower));
     for (size_t i = 0; i < size; i++) {
         char c = dialect.data[i];
-        lower[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        bool upper = c >= 'A' && c <= 'Z';
+        lower[i] = (char)(upper ? c - 'A' + 'a' : c);
     }
     return FAIL(diag, ILLEGAL_ARGUMENT,
                 "Invalid view version: Cannot add multiple queries for dialect %.*s", (int)size,
