@@ -76,6 +76,7 @@ static const char *answer_text(struct fixture *fixture, struct kv_reader *reader
 /* One change from snapshot to applied entry. */
 struct change {
     struct kv_snapshot *snapshot;
+    struct kv_reader *reader; /* of the snapshot, or of what is in flight over it */
     struct arena arena;
     struct catalog_context context;
     struct diag diag;
@@ -88,20 +89,29 @@ static status_value change_open(struct fixture *fixture, struct change *change)
     fixture->now_ms++;
     fixture->writes = 0;
     ASSERT(is_ok(kv_store_snapshot(fixture->store, &change->diag, &change->snapshot)));
-    change->context = (struct catalog_context){.view = &change->snapshot->reader,
-                                               .arena = &change->arena,
+    bool in_flight = fixture->inflight != NULL;
+    change->reader = in_flight ? kv_inflight_reader(fixture->inflight) : &change->snapshot->reader;
+    /* What is in flight is borrowed from its batch, so that must live as long as the fixture. */
+    struct arena *arena = in_flight ? &fixture->arena : &change->arena;
+    change->context = (struct catalog_context){.view = change->reader,
+                                               .arena = arena,
                                                .prng = &fixture->prng,
                                                .stamp = {fixture->now_ms << 16},
                                                .options = &fixture->options,
                                                .diag = &change->diag};
-    return kv_batch_create(&change->arena, &change->snapshot->reader, &change->diag,
-                           &change->context.batch);
+    return kv_batch_create(arena, change->reader, &change->diag, &change->context.batch);
 }
 
 /* Applies the batch, if it holds anything, and looks at the state it makes. */
 static void change_apply(struct fixture *fixture, struct change *change)
 {
     struct diag diag = {.count = 0};
+    if (fixture->inflight != NULL) {
+        fixture->writes = kv_batch_count(change->context.batch);
+        ASSERT(is_ok(
+            kv_inflight_add(fixture->inflight, change->context.batch, ++fixture->index, &diag)));
+        return;
+    }
     if (!kv_batch_is_empty(change->context.batch)) {
         struct buf payload;
         buf_init(&payload, &fixture->arena, ANSWER_MAX);
@@ -113,6 +123,7 @@ static void change_apply(struct fixture *fixture, struct change *change)
     }
     kv_snapshot_close(change->snapshot);
     ASSERT(is_ok(kv_store_snapshot(fixture->store, &diag, &change->snapshot)));
+    change->reader = &change->snapshot->reader;
 }
 
 static void change_close(struct change *change)
@@ -244,9 +255,8 @@ static const char *run_mutation(struct fixture *fixture, const struct line *line
         change_apply(fixture, &change);
     fixture->was_replayed = response.replayed;
     fixture->await_count = response.await_count;
-    const char *answer =
-        is_ok(result) ? answer_text(fixture, &change.snapshot->reader, &response, &line->show)
-                      : error_text(fixture, result, &change.diag);
+    const char *answer = is_ok(result) ? answer_text(fixture, change.reader, &response, &line->show)
+                                       : error_text(fixture, result, &change.diag);
     change_close(&change);
     return answer;
 }
@@ -258,9 +268,8 @@ static const char *run_read(struct fixture *fixture, const struct line *line)
     ASSERT(is_ok(change_open(fixture, &change)) || fixture->allocator != allocator_heap());
     change.context.batch = NULL;
     status_value result = catalog_read(&change.context, &line->request, &response);
-    const char *answer =
-        is_ok(result) ? answer_text(fixture, &change.snapshot->reader, &response, &line->show)
-                      : error_text(fixture, result, &change.diag);
+    const char *answer = is_ok(result) ? answer_text(fixture, change.reader, &response, &line->show)
+                                       : error_text(fixture, result, &change.diag);
     change_close(&change);
     return answer;
 }
@@ -333,8 +342,18 @@ void fixture_open(struct fixture *fixture)
     ASSERT(strcmp(fixture_warehouse(fixture, "lake", "file:///lake", PUBLISH_SYNC), "200") == 0);
 }
 
+void fixture_stop_applying(struct fixture *fixture)
+{
+    struct diag diag = {.count = 0};
+    ASSERT(is_ok(kv_store_snapshot(fixture->store, &diag, &fixture->base)));
+    ASSERT(is_ok(kv_inflight_create(allocator_heap(), &diag, &fixture->inflight)));
+    kv_inflight_set_base(fixture->inflight, &fixture->base->reader);
+}
+
 void fixture_close(struct fixture *fixture)
 {
+    kv_inflight_destroy(fixture->inflight);
+    kv_snapshot_close(fixture->base);
     kv_store_close(fixture->store);
     arena_deinit(&fixture->arena);
 }

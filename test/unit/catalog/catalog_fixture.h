@@ -12,6 +12,7 @@
  * A ' in the body stands for ". Time is a counter and chance is seeded, so equal lines give equal answers.
  */
 #include "catalog/catalog.h"
+#include "kv/inflight.h"
 #include "kv/store.h"
 
 /* Bodies and parts of bodies. */
@@ -52,12 +53,17 @@ struct fixture {
     uint64_t index;
     bool was_replayed;
     size_t await_count;
-    size_t writes; /* rows of the last change that were applied */
+    size_t writes;                /* rows of the last change that were applied */
+    struct kv_inflight *inflight; /* see fixture_stop_applying */
+    struct kv_snapshot *base;
 };
 
 /* With a warehouse "lake" at file:///lake, the default one. */
 void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
+/* From here on changes stay in flight: later lines read them through an overlay, the store stays as it
+ * is. Everything must answer as if they were applied. */
+void fixture_stop_applying(struct fixture *fixture);
 /* The answer lives until fixture_close. */
 const char *fixture_run(struct fixture *fixture, const char *line);
 TN_PRINTF(2, 3) const char *fixture_runf(struct fixture *fixture, const char *format, ...);
