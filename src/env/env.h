@@ -14,7 +14,8 @@ enum {
     ENV_OPEN_CREATE = 1 << 0,   /* create when absent */
     ENV_OPEN_EXCLUSIVE = 1 << 1, /* with CREATE: fail with ALREADY_EXISTS when present */
     ENV_OPEN_WRITE = 1 << 2,
-    ENV_OPEN_DIRECT_SYNC = 1 << 3 /* O_DIRECT|O_DSYNC; falls back to O_DSYNC where O_DIRECT is refused */
+    /* O_DIRECT|O_DSYNC; falls back to O_DSYNC where O_DIRECT is refused */
+    ENV_OPEN_DIRECT_SYNC = 1 << 3
 };
 
 struct env_file; /* owned by the opener until env_file_close */

@@ -95,13 +95,15 @@ static status open_or_create_files(struct wal *wal, struct diag *diag, unsigned 
     return result;
 }
 
-/* W4, names included; and copies of the superblock that a crash left behind are made good. */
+/* W4, names and spares included; and copies of the superblock that a crash left are made good. */
 static status settle_recovered(struct wal *wal, unsigned damaged, struct diag *diag)
 {
     struct env *env = wal->env;
     TRY(env->ops->file_sync(env, wal->superblock_file, diag));
     for (size_t i = 0; i < wal->live.count; i++)
         TRY(env->ops->file_sync(env, wal->live.items[i].file, diag));
+    for (uint32_t i = 0; i < atomic_load(&wal->spare_count); i++)
+        TRY(env->ops->file_sync(env, wal->spares[i].file, diag));
     TRY(env->ops->dir_sync(env, wal->dir, diag));
     if (damaged > 0)
         TRY(wal__write_superblock(wal, &wal->superblock, diag));

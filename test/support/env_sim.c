@@ -307,11 +307,11 @@ static void write_now(struct node *node, uint64_t offset, const char *data, size
 static void write_part(struct env_sim *sim, struct node *node, uint64_t offset, const char *data,
                        size_t size)
 {
-    uint64_t style = prng_below(&sim->prng, 3);
+    uint64_t style = prng_below(&sim->prng, 4); /* coins, first half, second half, all */
     for (size_t done = 0; done < size;) {
         size_t step = (size_t)u64_min(SECTOR - (offset + done) % SECTOR, size - done);
         bool first_part = done < size / 2;
-        if (style == 0 ? prng_chance(&sim->prng, 1, 2) : (style == 1) == first_part)
+        if (style == 3 || (style == 0 ? prng_chance(&sim->prng, 1, 2) : (style == 1) == first_part))
             write_now(node, offset + done, data + done, step);
         done += step;
     }

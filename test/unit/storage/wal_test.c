@@ -6,9 +6,10 @@
 
 #include "env_sim.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 struct world {
     struct env_sim *sim;
