@@ -38,6 +38,8 @@ static status_value read_versions(struct view *view, const struct json *json)
         struct view__version version = {.mark = VIEW_NEW, .json = item};
         TRY(view__version_check(item, view->diag));
         TRY(json_need_i32(item, "version-id", what, view->diag, &version.id));
+        if (version.id < 0 || version.id > VIEW_ID_MAX)
+            return FAIL(view->diag, ILLEGAL_ARGUMENT, "Invalid view version id: %d", version.id);
         if (view__version_find(view, version.id) != NULL)
             return FAIL(view->diag, ILLEGAL_ARGUMENT, "cannot parse %s: two versions have id %d",
                         what, version.id);
