@@ -97,14 +97,16 @@ static void submit_write(struct api_call *call)
     memcpy(call->task.trace.bytes, call->exchange->trace.trace_id, 16);
     memcpy(call->task.trace.bytes + 16, call->exchange->trace.span_id, 8);
     call->task.trace.bytes[24] = call->exchange->trace.flags;
-    if (publisher_backlog(call->api->publisher) > BACKLOG_MAX)
-        call->result = FAIL(&call->diag, EXHAUSTED,
-                            "the warehouse cannot take metadata files as fast as commits come; try "
-                            "again");
-    else
-        call->result = node_submit(call->api->node, &call->task, &call->diag);
-    if (!is_ok(call->result))
-        http_exchange_post(call->exchange, call__answer);
+    /* Once submitted the call is the core thread's: it may be answered before node_submit returns. */
+    status_value submitted =
+        publisher_backlog(call->api->publisher) > BACKLOG_MAX
+            ? FAIL(&call->diag, EXHAUSTED,
+                   "the warehouse cannot take metadata files as fast as commits come; try again")
+            : node_submit(call->api->node, &call->task, &call->diag);
+    if (is_ok(submitted))
+        return;
+    call->result = submitted;
+    http_exchange_post(call->exchange, call__answer);
 }
 
 /* --- registers: the file first, on a pool thread --- */
@@ -122,9 +124,11 @@ static void register_job(struct pool_task *job)
 static void submit_register(struct api_call *call)
 {
     call->job.run = register_job;
-    call->result = pool_submit(call->api->pool, &call->job, &call->diag);
-    if (!is_ok(call->result))
-        call__answer(call->exchange);
+    status_value submitted = pool_submit(call->api->pool, &call->job, &call->diag);
+    if (is_ok(submitted))
+        return;
+    call->result = submitted;
+    call__answer(call->exchange);
 }
 
 void api_handle(void *context, struct http_exchange *exchange)

@@ -295,6 +295,7 @@ static status_value run_round(struct publisher *publisher, size_t *out_done)
     if (round == NULL)
         return FAIL(NULL, NOMEM, "could not start a publishing round");
     arena_init(&round->arena, allocator_heap(), ARENA_MAX_BYTES);
+    size_t written = 0;
     status_value result = OK;
     TRY_OUT(result, node_read(publisher->node, &round->diag, &round->snapshot));
     TRY_OUT(result, catalog_outbox_list(&round->snapshot->reader, &round->arena, ROUND_MAX,
@@ -303,7 +304,7 @@ static status_value run_round(struct publisher *publisher, size_t *out_done)
     round->written = ARENA_ARRAY(&round->arena, bool, round->count + 1);
     if (round->written == NULL)
         TRY_OUT(result, FAIL(&round->diag, NOMEM, "could not start a publishing round"));
-    size_t written = write_files(publisher, round);
+    written = write_files(publisher, round);
     answer_finished(publisher, round);
     if (written > 0)
         TRY_OUT(result, finish_round(publisher, round));
