@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * location_fuzz.c - any bytes as a location: refused, or canonical for good and without a way out of
- * its warehouse, however often somebody decodes percent-escapes later.
+ * location_fuzz.c - any bytes as a location: refused, or canonical for good and without a way out
+ * of its warehouse, however often somebody decodes percent-escapes later.
  */
 #include "catalog/catalog_internal.h"
 

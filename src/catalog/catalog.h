@@ -3,11 +3,13 @@
 /*
  * catalog.h - the Iceberg catalog as pure functions: (view, request, now) -> (batch, response).
  *
- * No I/O, no clock, no threads: the caller hands in a reader or a batch, a stamp, randomness and memory.
- * catalog_mutate runs on the core thread for every changing operation; catalog_read on any thread over
- * a snapshot. A whole table is never built in memory here: its answer is a stream over rows.
+ * No I/O, no clock, no threads: the caller hands in a reader or a batch, a stamp, randomness and
+ * memory. catalog_mutate runs on the core thread for every changing operation; catalog_read on any
+ * thread over a snapshot. A whole table is never built in memory here: its answer is a stream over
+ * rows.
  *
- * Spec: Iceberg REST OpenAPI (test/openapi/rest-catalog-open-api.yaml); rules: reference catalogs.md (a), (b).
+ * Spec: Iceberg REST OpenAPI (test/openapi/rest-catalog-open-api.yaml); rules: reference
+ * catalogs.md (a), (b).
  */
 #include "base/json.h"
 #include "base/uuid.h"
@@ -59,8 +61,9 @@ struct catalog_options {
 };
 
 /*
- * What one call may use. For a read `batch` is NULL and `view` is the snapshot's reader. For a change the
- * entry point sets `view` to the batch's reader, so that everything below reads its own writes.
+ * What one call may use. For a read `batch` is NULL and `view` is the snapshot's reader. For a
+ * change the entry point sets `view` to the batch's reader, so that everything below reads its own
+ * writes.
  */
 struct catalog_context {
     struct kv_batch *batch;
@@ -79,9 +82,9 @@ static inline int64_t catalog_now_ms(const struct catalog_context *context)
 
 enum catalog_body {
     CATALOG_BODY_NONE,
-    CATALOG_BODY_JSON,   /* `json` */
-    CATALOG_BODY_TABLE,  /* {"metadata-location","metadata"[,"config"]}: stream it from a snapshot */
-    CATALOG_BODY_VIEW    /* likewise */
+    CATALOG_BODY_JSON,  /* `json` */
+    CATALOG_BODY_TABLE, /* {"metadata-location","metadata"[,"config"]}, streamed from a snapshot */
+    CATALOG_BODY_VIEW   /* likewise */
 };
 
 /* One metadata.json that must exist before a publish=sync answer may leave. */
@@ -110,9 +113,10 @@ struct catalog_response {
 };
 
 /*
- * Evaluates a changing operation: the batch receives every row the operation writes, the outbox rows and
- * the idempotency record. On failure nothing may be proposed, except that a deterministic failure of a
- * request with an Idempotency-Key leaves the batch holding just its record (kv_batch_is_empty tells).
+ * Evaluates a changing operation: the batch receives every row the operation writes, the outbox
+ * rows and the idempotency record. On failure nothing may be proposed, except that a deterministic
+ * failure of a request with an Idempotency-Key leaves the batch holding just its record
+ * (kv_batch_is_empty tells).
  */
 status catalog_mutate(struct catalog_context *context, const struct catalog_request *request,
                       struct catalog_response *out);
@@ -153,9 +157,9 @@ status catalog_warehouse_get(struct kv_reader *view, struct arena *arena, struct
                              const struct catalog_options *options, struct diag *diag,
                              struct catalog_warehouse *out);
 /*
- * Creates it, or updates location and publish of an existing one. ILLEGAL_ARGUMENT: the name is not usable in
- * a URL, the location is not canonical or overlaps another warehouse's, or it would change while the warehouse
- * holds namespaces.
+ * Creates it, or updates location and publish of an existing one. ILLEGAL_ARGUMENT: the name is not
+ * usable in a URL, the location is not canonical or overlaps another warehouse's, or it would
+ * change while the warehouse holds namespaces.
  */
 status catalog_warehouse_put(struct catalog_context *context, struct str name, struct str location,
                              enum catalog_publish publish);
@@ -164,8 +168,9 @@ status catalog_warehouse_list(struct kv_reader *view, struct arena *arena, struc
                               struct catalog_warehouse **out, size_t *out_count);
 
 /*
- * Canonical form of a location and whether it lies inside the warehouse (ILLEGAL_ARGUMENT otherwise; `what`
- * begins the message). For callers that read a file named by a client, before they read it.
+ * Canonical form of a location and whether it lies inside the warehouse (ILLEGAL_ARGUMENT
+ * otherwise; `what` begins the message). For callers that read a file named by a client, before
+ * they read it.
  */
 status catalog_location_check(struct arena *arena, const struct catalog_warehouse *warehouse,
                               struct str location, const char *what, struct diag *diag,
@@ -203,7 +208,7 @@ struct catalog_drop_job {
 };
 status catalog_drop_list(struct kv_reader *view, struct arena *arena, size_t max, struct diag *diag,
                          struct catalog_drop_job **out, size_t *out_count);
-/* Deletes up to `max_rows` rows of a dropped object; the job's own row goes last. The object must have
- * no outbox rows left. */
+/* Deletes up to `max_rows` rows of a dropped object; the job's own row goes last. The object must
+ * have no outbox rows left. */
 status catalog_drop_step(struct catalog_context *context, const struct catalog_drop_job *job,
                          size_t max_rows, bool *out_done);

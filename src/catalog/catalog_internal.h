@@ -3,9 +3,9 @@
 /*
  * catalog_internal.h - what the files of this folder share and nobody else sees.
  *
- * Who does what: dispatch.c takes a request apart, answers idempotency records and calls the operation;
- * namespace.c and names.c resolve names to ids; table_*.c own the rows of a table, view_*.c those of a
- * view; schema.h, partition.h and sort.h are pure leaves over JSON fragments.
+ * Who does what: dispatch.c takes a request apart, answers idempotency records and calls the
+ * operation; namespace.c and names.c resolve names to ids; table_*.c own the rows of a table,
+ * view_*.c those of a view; schema.h, partition.h and sort.h are pure leaves over JSON fragments.
  */
 #include "catalog/catalog.h"
 #include "kv/keys.h"
@@ -25,12 +25,14 @@ struct catalog__place {
 /* NO_SUCH_NAMESPACE "Namespace does not exist: a.b". No levels: the root, id 0. */
 status catalog__namespace_find(struct catalog_context *context, uint32_t warehouse,
                                const struct catalog_ident *ident, uint64_t *out_id);
-/* The namespace's own `location` property (canonical, inside the warehouse); empty when it has none. */
+/* The namespace's own `location` property (canonical, inside the warehouse); empty when it has
+ * none. */
 status catalog__namespace_location(struct catalog_context *context,
                                    const struct catalog_warehouse *warehouse,
                                    const struct catalog_ident *ident, struct str *out);
 /* Warehouse, namespace and dotted name of a request's ident. */
-status catalog__place_find(struct catalog_context *context, const struct catalog_warehouse *warehouse,
+status catalog__place_find(struct catalog_context *context,
+                           const struct catalog_warehouse *warehouse,
                            const struct catalog_ident *ident, struct catalog__place *out);
 status catalog__name_find(struct catalog_context *context, const struct catalog__place *place,
                           enum catalog__kind kind, uint64_t *out_id, bool *out_found);
@@ -55,9 +57,9 @@ status catalog__namespace_parse(struct catalog_context *context, const struct js
 /* --- location.c: canonical locations (operations.md §2.6 row 3) --- */
 
 /*
- * Canonical form of a location: known scheme (file, s3, gs, abfss), "file:/x" and "file:///x" are one, no
- * ".", "..", empty or control-character segments, no query, percent-escapes kept as bytes, no trailing
- * slash. ILLEGAL_ARGUMENT otherwise. In the arena.
+ * Canonical form of a location: known scheme (file, s3, gs, abfss), "file:/x" and "file:///x" are
+ * one, no ".", "..", empty or control-character segments, no query, percent-escapes kept as bytes,
+ * no trailing slash. ILLEGAL_ARGUMENT otherwise. In the arena.
  */
 status catalog__location_canonical(struct catalog_context *context, struct str location,
                                    struct str *out);
@@ -71,21 +73,20 @@ status catalog__location_check(struct catalog_context *context,
 /* --- table_*.c --- */
 
 /* createTable: `place` is free (already checked). Writes the table's rows and its outbox row. With
- * stage-create nothing is written and the response carries the metadata as JSON; *out_id is 0. The caller
- * puts the name row. */
+ * stage-create nothing is written and the response carries the metadata as JSON; *out_id is 0. The
+ * caller puts the name row. */
 status table__create(struct catalog_context *context, const struct catalog__place *place,
                      const struct json *body, struct catalog_response *out, uint64_t *out_id);
-/* registerTable from the bytes of a metadata file. `old_id` != 0 overwrites that table (its rows become a drop
- * job without purge). The uuid is kept. */
+/* registerTable from the bytes of a metadata file. `old_id` != 0 overwrites that table (its rows
+ * become a drop job without purge). The uuid is kept. */
 status table__register(struct catalog_context *context, const struct catalog__place *place,
                        struct str metadata_location, struct str metadata_file, uint64_t old_id,
                        struct catalog_response *out, uint64_t *out_id);
 /*
- * Applies requirements and updates (catalogs.md b.1-b.8) to the table `id`, or, with id 0, commits a staged
- * create (assert-create). `requirements` may be NULL (none). Reads its own earlier writes through the context's
- * batch, so a transaction may commit the same table several times: pass `version_made` (NULL outside of
- * transactions) so that all changes of one entry make one metadata version.
- * *out_id is the table's id; no effective change leaves the batch as it was.
+ * Applies sets of requirements and updates (catalogs.md b.1-b.8), in order and each against what
+ * the one before made, as ONE new version of the table `id`; with id 0 the first set commits a
+ * staged create (assert-create). `requirements` may be NULL (none). *out_id is the table's id; no
+ * effective change leaves the batch as it was.
  */
 struct table__commit_request {
     const struct json *requirements;
@@ -125,18 +126,19 @@ status drop__put(struct catalog_context *context, uint32_t warehouse, uint64_t i
 
 /* --- outbox.c --- */
 
-/* The commit makes `version` of the object: puts its outbox row (and asks the response to wait for the
- * file when the warehouse publishes synchronously). */
+/* The commit makes `version` of the object: puts its outbox row (and asks the response to wait for
+ * the file when the warehouse publishes synchronously). */
 status outbox__put(struct catalog_context *context, const struct catalog_warehouse *warehouse,
                    const struct catalog_version *version, struct str metadata_location, bool gzip,
                    const struct str *delete_after, size_t delete_count,
                    struct catalog_response *response);
-/* Whether some version of the object is still unpublished, so that row changes must leave undo rows. */
+/* Whether some version of the object is still unpublished, so that row changes must leave undo
+ * rows. */
 status outbox__pending(struct catalog_context *context, uint32_t warehouse, uint64_t object_id,
                        bool *out_pending);
 /*
- * Row writes of an object's commit. With `undo_version` != 0 the row's present value (or its absence) is kept
- * in an undo row of that version first; kv_put / kv_delete otherwise.
+ * Row writes of an object's commit. With `undo_version` != 0 the row's present value (or its
+ * absence) is kept in an undo row of that version first; kv_put / kv_delete otherwise.
  */
 status outbox__row_put(struct catalog_context *context, const struct key *row, struct str value,
                        uint64_t undo_version);

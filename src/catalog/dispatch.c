@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dispatch.c - takes a request to its operation: warehouse, names of the URL, idempotency, roll-back.
+ * dispatch.c - takes a request to its operation: warehouse, names of the URL, idempotency,
+ * roll-back.
  *
  * D1  After a failure the batch holds what it held before, but for the record of a deterministic
  *     refusal that came with an Idempotency-Key.

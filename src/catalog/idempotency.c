@@ -3,8 +3,8 @@
  * idempotency.c - records of keyed requests.
  *
  * Rows of a warehouse: C wh i <key> {"fingerprint","expires", then either "code","message" of a
- * refusal or "http","body", "json" | "id","with-config","location", "await":[[id,version,is-view]..]}
- * and C wh e <expires> <key>, empty.
+ * refusal or "http","body", "json" | "id","with-config","location",
+ * "await":[[id,version,is-view]..]} and C wh e <expires> <key>, empty.
  *
  * I1  The two rows of a record come and go together. A record that is found counts, expired or not,
  *     until a later keyed request removes it: so no key has two records.
@@ -15,9 +15,9 @@
  * I4  Each record removes up to REMOVED_MAX expired ones: the state is bounded by the rate of keyed
  *     requests times their lifetime, without a timer.
  *
- * A replay of a table or view shows the object as it is now, with its ETag, also after a rename. When
- * the object is gone (or being removed) the recorded status comes with {"metadata-location": ...}
- * alone: the request did succeed, and the file tells what it had made.
+ * A replay of a table or view shows the object as it is now, with its ETag, also after a rename.
+ * When the object is gone (or being removed) the recorded status comes with {"metadata-location":
+ * ...} alone: the request did succeed, and the file tells what it had made.
  * Keys are kept per warehouse: the same key in another warehouse is another key.
  */
 #include "catalog/idempotency.h"

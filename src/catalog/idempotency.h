@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * idempotency.h - a changing request with an Idempotency-Key happens once, however often it is sent.
- * Spec: REST OpenAPI, parameter idempotency-key; rules in idempotency.c.
+ * idempotency.h - a changing request with an Idempotency-Key happens once, however often it is
+ * sent. Spec: REST OpenAPI, parameter idempotency-key; rules in idempotency.c.
  */
 #include "catalog/names.h"
 

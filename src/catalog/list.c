@@ -7,8 +7,8 @@
  *
  * P1  Without a page token the answer is everything and its next-page-token null, whatever pageSize
  *     says: clients that do not page would lose the rest in silence.
- * P2  A token is the key of the last item: what exists throughout is seen exactly once, however many
- *     others come and go. Pages are in key order.
+ * P2  A token is the key of the last item: what exists throughout is seen exactly once, however
+ *     many others come and go. Pages are in key order.
  * P3  A token is bound to its listing and namespace and has a checksum; any other text is refused.
  *
  * Token: base64url of {version u8 = 1, kind u8, warehouse u32le, parent u64le, name, crc32c u32le}.

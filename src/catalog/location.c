@@ -6,11 +6,12 @@
  * dangerous under any reading of them is refused, not repaired.
  *
  * L1  Canonicalising a canonical location changes nothing.
- * L2  No segment is empty, "." or "..", nor becomes so (or gains a separator or a control character)
- *     by percent-decoding it any number of times: whoever decodes later stays inside too.
+ * L2  No segment is empty, "." or "..", nor becomes so (or gains a separator or a control
+ *     character) by percent-decoding it any number of times: whoever decodes later stays inside
+ *     too.
  * L3  Containment is a prefix on a segment boundary: "/lake/tbl" does not contain "/lake/tbl2".
- * L4  A file location has no authority: file:/x, file:///x are one; file://host/x is refused, since a
- *     reader may take "host" for a folder or for a machine.
+ * L4  A file location has no authority: file:/x, file:///x are one; file://host/x is refused, since
+ *     a reader may take "host" for a folder or for a machine.
  */
 #include "catalog/catalog_internal.h"
 

@@ -4,7 +4,8 @@
  * the layer above, stored nowhere.
  *
  * A report type that is not known is accepted without a look at its members: Java's parser reads it
- * as UNKNOWN, so newer clients may send new ones, and losing a measurement must not fail their query.
+ * as UNKNOWN, so newer clients may send new ones, and losing a measurement must not fail their
+ * query.
  */
 #include "catalog/operations.h"
 

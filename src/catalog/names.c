@@ -5,7 +5,8 @@
  * N1  A table and a view of one namespace never have the same name.
  * N2  Every name has 1 to NAME_SIZE_MAX bytes of UTF-8 without control characters (among them 0x1F,
  *     which separates levels in URLs), so that each object can be addressed.
- * N3  Ids come from one counter per warehouse and are never reused; a rename moves only the name row.
+ * N3  Ids come from one counter per warehouse and are never reused; a rename moves only the name
+ *     row.
  * N4  A row found by a hashed long name is used only when the whole name in its value is equal.
  */
 #include "catalog/names.h"

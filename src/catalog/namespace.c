@@ -4,8 +4,8 @@
  *
  * Rows: C wh n <parent> <name> {"id","name","properties"} and C wh N <id> {"parent","name"}.
  *
- * S1  A namespace exists only below one that exists: parents are never made by the way. (Java's JDBC
- *     catalog makes them; then a parent that was never created can be listed but not dropped.)
+ * S1  A namespace exists only below one that exists: parents are never made by the way. (Java's
+ *     JDBC catalog makes them; then a parent that was never created can be listed but not dropped.)
  * S2  A namespace that holds children, tables or views cannot be dropped, so no row is orphaned.
  * S3  Both rows of a namespace come and go together.
  */

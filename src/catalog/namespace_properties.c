@@ -117,7 +117,8 @@ status properties__write(struct catalog_context *context, const struct catalog_w
     return OK;
 }
 
-/* Distinct keys to remove, in the order of the request; `gone` says whether the namespace had it. */
+/* Distinct keys to remove, in the order of the request; `gone` says whether the namespace had
+ * it. */
 static status removals_read(struct catalog_context *context, const struct json *array,
                             struct property_list *out)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * objects.c - operations on one table or view: finds the name, lets table_*.c or view_*.c do the work
- * on the rows, and keeps the name row in step.
+ * objects.c - operations on one table or view: finds the name, lets table_*.c or view_*.c do the
+ * work on the rows, and keeps the name row in step.
  *
  * O1  A name row exists exactly while its object is in the catalog: it is put by what creates the
  *     object and deleted by what drops it, in the same batch.

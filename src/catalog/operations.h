@@ -71,14 +71,16 @@ status list__page(struct catalog_context *context, const struct catalog_request 
                   enum key_kind listing, uint32_t warehouse, uint64_t parent,
                   struct list_page *out);
 
-/* transaction.c: the place of a table to be committed; *out_id is 0 when the commit is to create it. */
+/* transaction.c: the place of a table to be committed; *out_id is 0 when the commit is to create
+ * it. */
 status transaction__place(struct catalog_context *context,
                           const struct catalog_warehouse *warehouse,
                           const struct catalog_ident *ident, const struct json *requirements,
                           struct catalog__place *out_place, uint64_t *out_id);
 
 /* namespace_properties.c */
-/* Writes the properties of a create request as an object; values are strings, `location` is checked. */
+/* Writes the properties of a create request as an object; values are strings, `location` is
+ * checked. */
 status properties__write(struct catalog_context *context, const struct catalog_warehouse *warehouse,
                          const struct json *properties, struct json_writer *w);
 /* Puts the two rows of a namespace. */

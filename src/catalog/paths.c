@@ -2,8 +2,8 @@
 /*
  * paths.c - names of metadata files.
  *
- * A name holds the version, so that people find the newest, and a random uuid, so that two writers of
- * one version (a commit and its retry on another leader) never write the same file.
+ * A name holds the version, so that people find the newest, and a random uuid, so that two writers
+ * of one version (a commit and its retry on another leader) never write the same file.
  */
 #include "catalog/catalog_internal.h"
 

@@ -6,7 +6,8 @@
  */
 #include "catalog/catalog_internal.h"
 
-/* The row as JSON in the arena; CORRUPT when it does not parse. *out is NULL when there is no row. */
+/* The row as JSON in the arena; CORRUPT when it does not parse. *out is NULL when there is no
+ * row. */
 status rows__get(struct catalog_context *context, const struct key *key, const struct json **out);
 status rows__parse(struct catalog_context *context, struct str value, const struct json **out);
 /* Puts what was built in `buf` (of this context's arena). */

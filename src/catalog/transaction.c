@@ -79,7 +79,8 @@ static bool same_table(const struct table_change *a, const struct table_change *
            str_eq(a->place.ident.name, b->place.ident.name);
 }
 
-/* A change without assert-create may address a table that an earlier change creates: not yet 404. */
+/* A change without assert-create may address a table that an earlier change creates: not yet
+ * 404. */
 static status change_place(struct catalog_context *context,
                            const struct catalog_warehouse *warehouse,
                            const struct catalog_ident *ident, struct table_change *change)

@@ -4,9 +4,11 @@
  *
  * Row W <name>: {"id":1,"name":"lake","location":"file:///data/lake","publish":"sync"}.
  *
- * W1  Locations are canonical and no two of them overlap, so a file belongs to at most one warehouse.
+ * W1  Locations are canonical and no two of them overlap, so a file belongs to at most one
+ *     warehouse.
  * W2  Ids come from one counter and are never reused: rows of a removed warehouse cannot come back.
- * W3  A name stands in URLs as it is, and is no word of a route, so "/v1/<name>/..." is unambiguous.
+ * W3  A name stands in URLs as it is, and is no word of a route, so "/v1/<name>/..." is
+ *     unambiguous.
  */
 #include "catalog/rows.h"
 

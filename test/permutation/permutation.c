@@ -7,13 +7,13 @@
  * A spec has sections, each a keyword at the beginning of a line and indented lines below it:
  *
  *   define NAME text        $NAME stands for the text in later lines ($ and the longest name)
- *   setup                   requests (catalog_fixture.h) before each interleaving; they must succeed
+ *   setup                   requests (catalog_fixture.h) before each interleaving; all succeed
  *   session NAME            the requests of one client, in order:  STEP: REQUEST
  *   final                   requests after each interleaving
  *
- * Each interleaving runs against a fresh store, once with every change applied at once and once with
- * all of them in flight (the answers must not differ), and is printed with its answers. The output
- * must equal SPEC.expected; --update rewrites that file, for a person to review.
+ * Each interleaving runs against a fresh store, once with every change applied at once and once
+ * with all of them in flight (the answers must not differ), and is printed with its answers. The
+ * output must equal SPEC.expected; --update rewrites that file, for a person to review.
  */
 #include "catalog_fixture.h"
 

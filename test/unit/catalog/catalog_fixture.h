@@ -6,10 +6,11 @@
  *   OPERATION [namespace[/name]] [word…] [JSON body]
  *
  * OPERATION is a row of operations.def; levels of a namespace are separated by dots; words are
- * key=N (an Idempotency-Key), purge, refs, token=TEXT, size=N, parent=a.b, warehouse=NAME, etag=TEXT
- * and show=MEMBER (of a table's metadata; an empty one shows the whole answer). The answer is text
- * too: "204", "200 {…}" or "409 AlreadyExistsException: Table already exists: a.t".
- * A ' in the body stands for ". Time is a counter and chance is seeded, so equal lines give equal answers.
+ * key=N (an Idempotency-Key), purge, refs, token=TEXT, size=N, parent=a.b, warehouse=NAME,
+ * etag=TEXT and show=MEMBER (of a table's metadata; an empty one shows the whole answer). The
+ * answer is text too: "204", "200 {…}" or "409 AlreadyExistsException: Table already exists: a.t".
+ * A ' in the body stands for ". Time is a counter and chance is seeded, so equal lines give equal
+ * answers.
  */
 #include "catalog/catalog.h"
 #include "kv/inflight.h"
@@ -61,8 +62,8 @@ struct fixture {
 /* With a warehouse "lake" at file:///lake, the default one. */
 void fixture_open(struct fixture *fixture);
 void fixture_close(struct fixture *fixture);
-/* From here on changes stay in flight: later lines read them through an overlay, the store stays as it
- * is. Everything must answer as if they were applied. */
+/* From here on changes stay in flight: later lines read them through an overlay, the store stays as
+ * it is. Everything must answer as if they were applied. */
 void fixture_stop_applying(struct fixture *fixture);
 /* The answer lives until fixture_close. */
 const char *fixture_run(struct fixture *fixture, const char *line);

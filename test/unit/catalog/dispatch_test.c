@@ -276,8 +276,8 @@ static const char *const lines[] = {
 };
 
 /*
- * For every operation the first, second … allocation fails: the answer is 503 and nothing is applied,
- * until there is enough memory; then the answer is the one of a run that never failed.
+ * For every operation the first, second … allocation fails: the answer is 503 and nothing is
+ * applied, until there is enough memory; then the answer is the one of a run that never failed.
  */
 static void every_allocation_may_fail(void **state)
 {

@@ -3,6 +3,7 @@
  * list_test.c - lists whole and by pages: nothing lost, nothing twice, foreign tokens refused.
  */
 #include "catalog_fixture.h"
+#include "kv/keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -137,6 +138,49 @@ static void function_lists_are_empty(void **state)
     fixture_close(f);
 }
 
+/* 100,000 tables in one answer: linear, and no memory per item beside the answer itself. */
+static void a_long_list_costs_its_own_size(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct diag diag = {.count = 0};
+    struct kv_snapshot *snapshot;
+    struct arena rows;
+    struct arena request;
+    fixture_open(&fixture);
+    EXPECT_BEGINS(&fixture, FIXTURE_NAMESPACE("a"), "200");
+    assert_true(is_ok(kv_store_snapshot(fixture.store, &diag, &snapshot)));
+    arena_init(&rows, allocator_heap(), 1 << 28);
+    arena_init(&request, allocator_heap(), 1 << 28);
+    struct kv_batch *batch;
+    assert_true(is_ok(kv_batch_create(&rows, &snapshot->reader, &diag, &batch)));
+    for (unsigned i = 0; i < 100000; i++) {
+        char name[32];
+        char value[64];
+        size_t size = (size_t)snprintf(name, sizeof(name), "table_%06u", i);
+        struct key key = key_child(1, KEY_TABLE_NAME, 1, (struct str){name, size});
+        size = (size_t)snprintf(value, sizeof(value), "{\"id\":%u,\"name\":\"%s\"}", i + 2, name);
+        assert_true(is_ok(kv_put(batch, key_str(&key), (struct str){value, size}, &diag)));
+    }
+    struct str level = STR("a");
+    struct catalog_request list = {.op = CATALOG_TABLE_LIST, .ident = {&level, 1, {"", 0}}};
+    struct catalog_response response;
+    struct catalog_context context = {.view = kv_batch_reader(batch),
+                                      .arena = &request,
+                                      .options = &fixture.options,
+                                      .diag = &diag};
+    assert_true(is_ok(catalog_read(&context, &list, &response)));
+    size_t item = strlen("{\"namespace\":[\"a\"],\"name\":\"table_000000\"},");
+    assert_int_equal(response.json.size,
+                     strlen("{\"identifiers\":[],\"next-page-token\":null}") + 100000 * item - 1);
+    /* A buffer that doubles in an arena leaves its smaller selves behind: at most four times. */
+    assert_true(request.used_bytes < 5 * response.json.size);
+    arena_deinit(&request);
+    arena_deinit(&rows);
+    kv_snapshot_close(snapshot);
+    fixture_close(&fixture);
+}
+
 enum { NAMES = 60 };
 
 /* What the walk has seen of each number; names are the numbers in four digits. */
@@ -202,6 +246,7 @@ int main(void)
         cmocka_unit_test(tokens_are_bound_to_their_listing),
         cmocka_unit_test(any_other_token_is_refused),
         cmocka_unit_test(function_lists_are_empty),
+        cmocka_unit_test(a_long_list_costs_its_own_size),
         cmocka_unit_test(paging_never_loses_or_doubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
