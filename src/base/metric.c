@@ -3,8 +3,8 @@
  * metric.c - cells of atomics behind the table in metrics.def.
  *
  * I1  A metric's cells are one array; the cell of labels (a, b, c) is (a * capB + b) * capC + c.
- * I2  A cell is one word for counters and gauges, BUCKETS + 1 words (buckets, sum) for histograms. A
- *     histogram's count is the sum of its buckets, so count and buckets can never disagree.
+ * I2  A cell is one word for counters and gauges, BUCKETS + 1 words (buckets, sum) for histograms.
+ *     A histogram's count is the sum of its buckets, so count and buckets can never disagree.
  * I3  A gauge or counter is shown from its first recording on: bit 0 of `shown` is set with it.
  * I4  Label values are only ever appended; `value_count` is published after the value.
  */
@@ -22,10 +22,10 @@ struct bound {
     const char *text;
 };
 static const struct bound bounds[] = {
-    {500000, "0.0005"},     {1000000, "0.001"},    {2500000, "0.0025"},   {5000000, "0.005"},
-    {10000000, "0.01"},     {25000000, "0.025"},   {50000000, "0.05"},    {75000000, "0.075"},
-    {100000000, "0.1"},     {250000000, "0.25"},   {500000000, "0.5"},    {750000000, "0.75"},
-    {1000000000, "1.0"},    {2500000000, "2.5"},   {5000000000, "5.0"},   {7500000000, "7.5"},
+    {500000, "0.0005"},    {1000000, "0.001"},  {2500000, "0.0025"}, {5000000, "0.005"},
+    {10000000, "0.01"},    {25000000, "0.025"}, {50000000, "0.05"},  {75000000, "0.075"},
+    {100000000, "0.1"},    {250000000, "0.25"}, {500000000, "0.5"},  {750000000, "0.75"},
+    {1000000000, "1.0"},   {2500000000, "2.5"}, {5000000000, "5.0"}, {7500000000, "7.5"},
     {10000000000, "10.0"},
 };
 enum { BUCKETS = COUNTOF(bounds) + 1, HISTOGRAM_WORDS = BUCKETS + 1 };
@@ -115,13 +115,12 @@ bool metric_describe(size_t index, struct metric_description *out)
     if (index >= METRIC_COUNT)
         return false;
     const struct metric_row *row = &rows[index];
-    *out = (struct metric_description){
-        .name = is_counter(row->kind) ? counters[index] : row->name,
-        .kind = is_counter(row->kind)         ? "counter"
-                : row->kind == KIND_HISTOGRAM ? "histogram"
-                                              : "gauge",
-        .help = row->help,
-        .cardinality_max = combinations_of((enum metric_id)index)};
+    *out = (struct metric_description){.name = is_counter(row->kind) ? counters[index] : row->name,
+                                       .kind = is_counter(row->kind)         ? "counter"
+                                               : row->kind == KIND_HISTOGRAM ? "histogram"
+                                                                             : "gauge",
+                                       .help = row->help,
+                                       .cardinality_max = combinations_of((enum metric_id)index)};
     for (size_t i = 0; i < LABELS_PER_METRIC && row->labels[i] != LABEL_NONE; i++)
         out->labels[i] = label_rows[row->labels[i]].name;
     return true;
@@ -208,7 +207,8 @@ static uint32_t register_value(struct metrics *metrics, struct label_set *set, s
     if (find_value(set, value, &index))
         return index;
     index = atomic_load(&set->value_count);
-    struct str copy = arena_copy(&metrics->arena, str_slice(value, 0, u64_min(value.size, VALUE_SIZE_MAX)));
+    struct str copy =
+        arena_copy(&metrics->arena, str_slice(value, 0, u64_min(value.size, VALUE_SIZE_MAX)));
     if (index >= capacity || copy.data == NULL)
         return (uint32_t)capacity - 1;
     set->values[index] = copy;
@@ -243,7 +243,8 @@ uint32_t metric_http_code(int http_code)
 
 /* --- recording --- */
 
-static _Atomic uint64_t *cell_of(const struct metrics *metrics, enum metric_id id, size_t combination)
+static _Atomic uint64_t *cell_of(const struct metrics *metrics, enum metric_id id,
+                                 size_t combination)
 {
     return metrics->cells[id] + combination * words_of(id);
 }
@@ -268,7 +269,8 @@ void metric_add(struct metrics *metrics, enum metric_id id, struct metric_labels
     record(metrics, id, labels, n, true);
 }
 
-void metric_set(struct metrics *metrics, enum metric_id id, struct metric_labels labels, int64_t value)
+void metric_set(struct metrics *metrics, enum metric_id id, struct metric_labels labels,
+                int64_t value)
 {
     record(metrics, id, labels, (uint64_t)value, false);
 }
@@ -311,8 +313,8 @@ uint64_t metric_read(const struct metrics *metrics, enum metric_id id, struct me
 
 /* --- exposition --- */
 
-void metrics_on_write(struct metrics *metrics, void (*refresh)(struct metrics *metrics, void *context),
-                      void *context)
+void metrics_on_write(struct metrics *metrics,
+                      void (*refresh)(struct metrics *metrics, void *context), void *context)
 {
     ASSERT(metrics->refresh_count < METRICS_REFRESH_MAX);
     metrics->refreshes[metrics->refresh_count++] = (struct refresh){refresh, context};

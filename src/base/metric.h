@@ -42,8 +42,10 @@ uint32_t metrics_label(struct metrics *metrics, enum metric_label label, struct 
 /* The index of an HTTP status code in LABEL_HTTP_CODE. */
 uint32_t metric_http_code(int http_code);
 
-void metric_add(struct metrics *metrics, enum metric_id id, struct metric_labels labels, uint64_t n);
-void metric_set(struct metrics *metrics, enum metric_id id, struct metric_labels labels, int64_t value);
+void metric_add(struct metrics *metrics, enum metric_id id, struct metric_labels labels,
+                uint64_t n);
+void metric_set(struct metrics *metrics, enum metric_id id, struct metric_labels labels,
+                int64_t value);
 void metric_gauge_add(struct metrics *metrics, enum metric_id id, struct metric_labels labels,
                       int64_t delta);
 void metric_observe_ns(struct metrics *metrics, enum metric_id id, struct metric_labels labels,
@@ -56,8 +58,8 @@ uint64_t metric_read(const struct metrics *metrics, enum metric_id id, struct me
  * At start only; at most METRICS_REFRESH_MAX. `context` is kept.
  */
 enum { METRICS_REFRESH_MAX = 8 };
-void metrics_on_write(struct metrics *metrics, void (*refresh)(struct metrics *metrics, void *context),
-                      void *context);
+void metrics_on_write(struct metrics *metrics,
+                      void (*refresh)(struct metrics *metrics, void *context), void *context);
 
 enum metrics_format { METRICS_TEXT, METRICS_OPENMETRICS };
 /* What the `Accept` header asks for; OpenMetrics only when it is named and not refused by q=0. */

@@ -83,14 +83,15 @@ void http_respond_status(struct http_exchange *exchange, int32_t code, const str
  * at most one post may be outstanding.
  */
 void http_exchange_post(struct http_exchange *exchange, void (*fn)(struct http_exchange *exchange));
-/* Loop thread only: the client is gone, so the answer will be thrown away. It must still be given. */
+/* Loop thread only: the client is gone; the answer must still be given and is thrown away. */
 bool http_exchange_is_abandoned(const struct http_exchange *exchange);
 
 /* Case-insensitive; the first match. An absent header yields data == NULL. */
 struct str http_header_get(const struct http_exchange *exchange, const char *name);
 
 /* {"error":{"message","type","code"}} in the arena (Iceberg's ErrorModel). size 0: no memory. */
-struct str http_error_body(struct arena *arena, int http_code, const char *type, const char *message);
+struct str http_error_body(struct arena *arena, int http_code, const char *type,
+                           const char *message);
 /* The error type Iceberg clients expect for an HTTP code that no status row produced. */
 const char *http_error_type(int http_code);
 const char *http_reason(int http_code);

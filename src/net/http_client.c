@@ -28,7 +28,8 @@ struct call {
     size_t header_bytes;
 };
 
-static status_value with_defaults(const struct http_client_config *config, struct http_client *client)
+static status_value with_defaults(const struct http_client_config *config,
+                                  struct http_client *client)
 {
     if (config != NULL)
         client->config = *config;

@@ -30,8 +30,8 @@ struct http_client_answer {
 status http_client_open(const struct http_client_config *config, struct diag *diag,
                         struct http_client **out);
 /*
- * Any HTTP status is a success here; failures are INVALID (the url), UNAVAILABLE (nothing was sent),
- * COMMIT_UNKNOWN (sent, but no whole answer came), TOO_LARGE, NOMEM.
+ * Any HTTP status is a success here; failures are INVALID (the url), UNAVAILABLE (nothing was
+ * sent), COMMIT_UNKNOWN (sent, but no whole answer came), TOO_LARGE, NOMEM.
  */
 status http_client_call(struct http_client *client, const struct http_client_request *request,
                         struct arena *arena, struct diag *diag, struct http_client_answer *out);

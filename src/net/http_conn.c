@@ -5,12 +5,12 @@
  *     IDLE -> READING -> HANDLING -> WRITING -> IDLE ...            -> LINGER -> CLOSED
  *                 \____ refused ____/   \___ must_close _______________/   (or at once)
  *
- * I1  One request at a time: input behind it waits in `pending`, at most one read of it, and then the
- *     socket is not read any more. So answers leave in the order of the requests.
+ * I1  One request at a time: input behind it waits in `pending`, at most one read of it, and then
+ *     the socket is not read any more. So answers leave in the order of the requests.
  * I2  Reading goes on during HANDLING until bytes come: that tells a vanished client early, and
  *     spares two system calls per request.
- * I3  The memory of a connection is given back when libuv has closed the handle and no handler holds
- *     the exchange, whichever comes last.
+ * I3  The memory of a connection is given back when libuv has closed the handle and no handler
+ *     holds the exchange, whichever comes last.
  */
 #include "net/http_internal.h"
 
@@ -150,14 +150,13 @@ static void set_identity(struct http_conn *conn)
 static void fill_exchange(struct http_conn *conn)
 {
     struct http_request *request = &conn->request;
-    conn->exchange =
-        (struct http_exchange){.method = request->method,
-                               .headers = request->headers,
-                               .header_count = request->header_count,
-                               .body = {request->body == NULL ? "" : request->body,
-                                        request->body_size},
-                               .arena = &conn->arena,
-                               .client_address = str_from(conn->address_text)};
+    conn->exchange = (struct http_exchange){
+        .method = request->method,
+        .headers = request->headers,
+        .header_count = request->header_count,
+        .body = {request->body == NULL ? "" : request->body, request->body_size},
+        .arena = &conn->arena,
+        .client_address = str_from(conn->address_text)};
     conn->response = (struct http_response){.status_code = 0};
     http_request_split_target(request, &conn->exchange.path, &conn->exchange.query);
     set_identity(conn);
@@ -180,8 +179,8 @@ static void refuse(struct http_conn *conn, int code, const char *text)
 {
     static const struct http_header retry_later = {{"retry-after", 11}, {"1", 1}};
     count_rejected(conn, reason_of(code));
-    LOG(conn->loop->server->log, DEBUG, "http.refused", "request refused",
-        I64("status", code), CSTR("reason", text), CSTR("client", conn->address_text));
+    LOG(conn->loop->server->log, DEBUG, "http.refused", "request refused", I64("status", code),
+        CSTR("reason", text), CSTR("client", conn->address_text));
     conn->exchange = (struct http_exchange){.arena = &conn->arena};
     set_identity(conn);
     conn->response = (struct http_response){
@@ -469,7 +468,8 @@ static void turn_away(struct http_conn *conn)
     static const char text[] =
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
         "connection: close\r\ncontent-length: 85\r\n\r\n"
-        "{\"error\":{\"message\":\"too many connections\",\"type\":\"SlowDownException\",\"code\":503}}  \n";
+        "{\"error\":{\"message\":\"too many connections\","
+        "\"type\":\"SlowDownException\",\"code\":503}}  \n";
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)text, sizeof(text) - 1);
     count_rejected(conn, "overloaded");
     (void)uv_try_write(stream_of(conn), &buf, 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http_error.c - names of methods and codes, and Iceberg's error body
- * (https://github.com/apache/iceberg/blob/main/open-api/rest-catalog-open-api.yaml, IcebergErrorResponse).
+ * (https://github.com/apache/iceberg/blob/main/open-api/rest-catalog-open-api.yaml,
+ * IcebergErrorResponse).
  */
 #include "base/json.h"
 #include "net/http.h"
@@ -79,7 +80,8 @@ const char *http_method_name(enum http_method method)
     return names[method];
 }
 
-struct str http_error_body(struct arena *arena, int http_code, const char *type, const char *message)
+struct str http_error_body(struct arena *arena, int http_code, const char *type,
+                           const char *message)
 {
     struct buf buf;
     struct json_writer w;

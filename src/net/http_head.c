@@ -5,6 +5,7 @@
  * Names and values that a handler gives are checked: a CR, LF or NUL in them would let stored data
  * (a table property, a caller's request id) forge headers. Such a header is left out.
  */
+#include "env/env.h"
 #include "net/http_internal.h"
 
 #include <stdio.h>
@@ -110,7 +111,7 @@ void http__head_refresh_date(struct http_loop *loop)
     struct tm tm;
     if (loop->date_ms != 0 && now_ms - loop->date_ms < 500)
         return;
-    time_t now = time(NULL);
+    time_t now = (time_t)(env_linux()->ops->wall_ns(env_linux()) / 1000000000);
     if (gmtime_r(&now, &tm) == NULL)
         return;
     (void)snprintf(loop->date, sizeof(loop->date), "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",

@@ -3,8 +3,8 @@
 /*
  * http_internal.h - what the files of the HTTP server share. Not for other folders.
  *
- * Threads: a connection belongs to its loop's thread. Only the members named "shared" are touched by
- * others, under the loop's lock or as atomics.
+ * Threads: a connection belongs to its loop's thread. Only the members named "shared" are touched
+ * by others, under the loop's lock or as atomics.
  */
 #include "net/http_request.h"
 
@@ -41,18 +41,18 @@ struct http_conn {
     struct arena arena;
     struct http_response response; /* valid from http_respond on */
     enum conn_state state;
-    bool exchange_open;   /* between dispatch (or refusal) and conn_finish */
-    bool is_reading;      /* uv_read_start is in force */
-    bool must_close;      /* after this answer */
-    bool must_linger;     /* with must_close: input is left unread */
-    bool peer_ended;      /* the client has sent its FIN */
-    bool handle_closed;   /* libuv is done with `tcp` */
-    bool in_feed;         /* the feeding loop is on the stack: do not resume from below it */
-    bool write_pending;   /* write_request is in libuv's hands */
-    bool chunked;         /* this stream uses chunks */
+    bool exchange_open; /* between dispatch (or refusal) and http__answer_finish */
+    bool is_reading;    /* uv_read_start is in force */
+    bool must_close;    /* after this answer */
+    bool must_linger;   /* with must_close: input is left unread */
+    bool peer_ended;    /* the client has sent its FIN */
+    bool handle_closed; /* libuv is done with `tcp` */
+    bool in_feed;       /* the feeding loop is on the stack: do not resume from below it */
+    bool write_pending; /* write_request is in libuv's hands */
+    bool chunked;       /* this stream uses chunks */
     bool stream_ended;
-    uint64_t since_ms;    /* when `state` was entered */
-    uint64_t window_ms;   /* start of the current rate window; 0: none yet */
+    uint64_t since_ms;  /* when `state` was entered */
+    uint64_t window_ms; /* start of the current rate window; 0: none yet */
     uint64_t window_bytes;
     uint64_t moved_bytes; /* read (CONN_READING) or handed to libuv (CONN_WRITING) */
     uint64_t stream_left; /* of an announced content length */
@@ -60,7 +60,7 @@ struct http_conn {
     size_t pending_at;
     size_t pending_size;
     char *stream_buffer;
-    char *rest;           /* unsent rest of the scratch while write_pending */
+    char *rest; /* unsent rest of the scratch while write_pending */
     uv_write_t write_request;
     uint8_t address[16];
     char address_text[ADDRESS_TEXT_SIZE];
@@ -80,7 +80,7 @@ struct http_loop {
     struct http_server *server;
     struct http_conn *conns;
     struct http_conn *at_work; /* the scratch holds its bytes; nobody else may be answered now */
-    struct http_conn *spare; /* closed connections kept for reuse, linked by next */
+    struct http_conn *spare;   /* closed connections kept for reuse, linked by next */
     size_t spare_count;
     struct prng prng;
     bool is_running; /* has a thread */
@@ -140,7 +140,7 @@ void http__answer_finish(struct http_conn *conn);
 /* http_send.c */
 enum send_result { SEND_DONE, SEND_PENDING, SEND_BROKEN };
 /*
- * Sends the scratch, then `tail` (borrowed until written). SEND_PENDING: the rest is in libuv's hands
+ * Sends the scratch, then `tail` (borrowed until written). SEND_PENDING: libuv has the rest
  * and `tail` must stay. SEND_BROKEN: the connection has been aborted. `yield` hands everything to
  * libuv even if the socket has room, so that other connections get a turn.
  */
@@ -158,8 +158,8 @@ size_t http__head_write(struct http_conn *conn, enum http_framing framing, uint6
                         char *out);
 
 /* http_addresses.c: connections per client address. Any thread. */
-status http__addresses_create(uint32_t connections_max, uint32_t per_address_max,
-                              struct diag *diag, struct http_addresses **out);
+status http__addresses_create(uint32_t connections_max, uint32_t per_address_max, struct diag *diag,
+                              struct http_addresses **out);
 void http__addresses_destroy(struct http_addresses *addresses);
 bool http__addresses_add(struct http_addresses *addresses, const uint8_t address[16]);
 void http__addresses_remove(struct http_addresses *addresses, const uint8_t address[16]);

@@ -7,12 +7,12 @@
  * I2  One wake-up serves all posts that arrive before the loop takes the inbox.
  * I3  The loop ends when a stop was asked for and its last connection is released.
  */
+#include "env/env.h"
 #include "net/http_internal.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -147,11 +147,12 @@ static status_value make_socket(const struct sockaddr_storage *address, const ch
                                 struct diag *diag, int *out_fd)
 {
     int on = 1;
-    socklen_t size = address->ss_family == AF_INET ? sizeof(struct sockaddr_in)
-                                                   : sizeof(struct sockaddr_in6);
+    socklen_t size =
+        address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return FAIL(diag, IO, "could not make a socket: %s", uv_strerror(uv_translate_sys_error(errno)));
+        return FAIL(diag, IO, "could not make a socket: %s",
+                    uv_strerror(uv_translate_sys_error(errno)));
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
@@ -214,7 +215,7 @@ static status_value init_handles(struct http_loop *loop, struct diag *diag)
 status_value http__loop_open(struct http_loop *loop, struct http_server *server, const char *host,
                              uint16_t port, struct diag *diag, uint16_t *out_port)
 {
-    uint64_t seed = uv_hrtime();
+    uint64_t seed;
     loop->server = server;
     loop->read_buffer = mem_alloc(READ_BUFFER_SIZE);
     loop->out = mem_alloc(OUT_SCRATCH_SIZE);
@@ -223,7 +224,7 @@ status_value http__loop_open(struct http_loop *loop, struct http_server *server,
         mem_free(loop->out);
         return FAIL(diag, NOMEM, "could not allocate an event loop's buffers");
     }
-    (void)!getrandom(&seed, sizeof(seed), 0);
+    env_linux()->ops->random(env_linux(), &seed, sizeof(seed));
     prng_init(&loop->prng, seed);
     status_value result = init_handles(loop, diag);
     if (!is_ok(result)) {

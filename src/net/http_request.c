@@ -16,6 +16,7 @@ enum {
     HEAD_FIRST = 1024,
     HEADERS_FIRST = 16,
     BODY_FIRST = 64 << 10,
+    HEAD_OVERHEAD = 1 << 10, /* request line, line ends, a little padding */
     /* What chunk headers, extensions and trailers may cost on the wire. */
     CHUNK_OVERHEAD_FIXED = 64 << 10,
     CHUNK_OVERHEAD_FACTOR = 16
@@ -95,8 +96,8 @@ static int header_begin(struct http_request *request)
     if (request->header_count >= request->limits->header_count_max)
         return refuse(request, 431, "the request has too many headers");
     if (request->header_count == request->header_capacity) {
-        size_t capacity = request->header_capacity == 0 ? HEADERS_FIRST
-                                                        : request->header_capacity * 2;
+        size_t capacity =
+            request->header_capacity == 0 ? HEADERS_FIRST : request->header_capacity * 2;
         struct http_header *headers = ARENA_ARRAY(request->arena, struct http_header, capacity);
         if (headers == NULL)
             return refuse(request, 503, "the memory budget of the request is exhausted");
@@ -180,7 +181,8 @@ static int check_host(struct http_request *request)
 static int check_codings(struct http_request *request)
 {
     const struct http_header *headers = request->headers;
-    struct str transfer = http_headers_find(headers, request->header_count, STR("transfer-encoding"));
+    struct str transfer =
+        http_headers_find(headers, request->header_count, STR("transfer-encoding"));
     struct str content = http_headers_find(headers, request->header_count, STR("content-encoding"));
     if (transfer.data != NULL && request->is_http10)
         return refuse(request, 400, "HTTP/1.0 has no Transfer-Encoding");
@@ -214,8 +216,7 @@ static int check_target(struct http_request *request)
     if (scheme == 8 && !str_starts(target, STR("https://")))
         return refuse(request, 400, "the request target is not valid");
     ptrdiff_t slash = str_find(str_from_pos(target, scheme), '/');
-    request->target =
-        slash < 0 ? STR("/") : str_from_pos(target, scheme + (size_t)slash);
+    request->target = slash < 0 ? STR("/") : str_from_pos(target, scheme + (size_t)slash);
     return 0;
 }
 
@@ -323,23 +324,16 @@ void http_request_reset(struct http_request *request)
     http_request_init(request, request->arena, request->limits, request->budget_used);
 }
 
-/* Bytes the spans do not show: padding in the head, chunk framing in the body. */
-static void check_wire_bytes(struct http_request *request, enum http_phase before, size_t consumed)
+/* Chunk framing, extensions and trailers are bounded by the content they carry. */
+static void check_body_wire_bytes(struct http_request *request, size_t consumed)
 {
-    const struct http_limits *limits = request->limits;
-    if (before == HTTP_PHASE_BODY) {
-        request->body_wire_bytes += consumed;
-        if (request->body_wire_bytes >
-            CHUNK_OVERHEAD_FIXED + (CHUNK_OVERHEAD_FACTOR + 1) * request->body_size)
-            (void)refuse(request, 400, "the chunk framing is larger than its content allows");
-    } else if (request->phase == HTTP_PHASE_START || request->phase == HTTP_PHASE_HEAD) {
-        request->head_wire_bytes += consumed;
-        if (request->head_wire_bytes > limits->header_bytes_max + limits->target_bytes_max + 1024)
-            (void)refuse(request, 431, "the request head is too large");
-    }
+    request->body_wire_bytes += consumed;
+    if (request->body_wire_bytes >
+        CHUNK_OVERHEAD_FIXED + (CHUNK_OVERHEAD_FACTOR + 1) * request->body_size)
+        (void)refuse(request, 400, "the chunk framing is larger than its content allows");
 }
 
-/* Walks line by line until the empty line that ends the head. */
+/* Walks line by line until the empty line that ends the head; counts what it walks over. */
 static bool has_folded_line(struct http_request *request, const char *data, size_t size)
 {
     size_t at = 0;
@@ -357,6 +351,19 @@ static bool has_folded_line(struct http_request *request, const char *data, size
             at = end == NULL ? size : (size_t)(end - data) + 1;
         }
     }
+    request->head_wire_bytes += at;
+    return false;
+}
+
+/* What llhttp would let pass. */
+static bool has_bad_head(struct http_request *request, const char *data, size_t size)
+{
+    const struct http_limits *limits = request->limits;
+    if (has_folded_line(request, data, size))
+        return refuse(request, 400, "a header line is folded over several lines") != 0;
+    if (request->head_wire_bytes >
+        limits->header_bytes_max + limits->target_bytes_max + HEAD_OVERHEAD)
+        return refuse(request, 431, "the request head is too large") != 0;
     return false;
 }
 
@@ -364,10 +371,8 @@ size_t http_request_feed(struct http_request *request, const char *data, size_t 
 {
     enum http_phase before = request->phase;
     ASSERT(before != HTTP_PHASE_COMPLETE && before != HTTP_PHASE_REFUSED);
-    if (has_folded_line(request, data, size)) {
-        (void)refuse(request, 400, "a header line is folded over several lines");
+    if (has_bad_head(request, data, size))
         return size;
-    }
     llhttp_errno_t error = llhttp_execute(&request->parser, data, size);
     if (request->phase == HTTP_PHASE_REFUSED)
         return size;
@@ -377,8 +382,8 @@ size_t http_request_feed(struct http_request *request, const char *data, size_t 
     }
     if (error != HPE_OK)
         (void)refuse(request, 400, "the request is not valid HTTP/1.1");
-    else
-        check_wire_bytes(request, before, size);
+    else if (before == HTTP_PHASE_BODY)
+        check_body_wire_bytes(request, size);
     return size;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * http_request.h - bytes of a connection to one checked request. No socket, no clock: the fuzzer and
- * the tests feed it bytes split anywhere.
+ * http_request.h - bytes of a connection to one checked request. No socket, no clock: the fuzzer
+ * and the tests feed it bytes split anywhere.
  */
 #include "base/log.h"
 #include "net/http.h"
@@ -30,7 +30,7 @@ struct http_request {
     enum http_phase phase;
     enum http_scan scan;
     enum http_method method;
-    bool value_done;  /* the next name byte begins a new header */
+    bool value_done; /* the next name byte begins a new header */
     bool keep_alive;
     bool is_http10;
     bool expects_continue;

@@ -48,8 +48,9 @@ static status_value check_config(const struct http_server_config *config, struct
                     config->threads, THREADS_MAX);
     if (config->limits.output_buffer_bytes < 4096 || config->limits.body_bytes_max > INT32_MAX ||
         config->limits.output_buffer_bytes > (256 << 10))
-        return FAIL(diag, INVALID, "cannot use these HTTP limits: body at most 2 GiB, output buffer "
-                                   "4 KiB to 256 KiB");
+        return FAIL(diag, INVALID,
+                    "cannot use these HTTP limits: body at most 2 GiB, output buffer "
+                    "4 KiB to 256 KiB");
     return OK;
 }
 
@@ -86,9 +87,9 @@ status_value http_server_open(const struct http_server_config *config, http_hand
     server->log = log;
     server->metrics = metrics;
     server->loops = loops;
-    status_value result =
-        http__addresses_create(config->limits.connections_max,
-                               config->limits.connections_per_address_max, diag, &server->addresses);
+    status_value result = http__addresses_create(config->limits.connections_max,
+                                                 config->limits.connections_per_address_max, diag,
+                                                 &server->addresses);
     if (is_ok(result))
         result = open_loops(server, config, diag);
     if (!is_ok(result)) {

@@ -18,9 +18,9 @@ struct http_limits {
     size_t request_bytes_budget; /* bodies of all requests in flight */
     uint32_t header_timeout_ms;
     uint32_t idle_timeout_ms;
-    uint32_t rate_window_ms;     /* a body or an answer must move min_rate bytes/s in each window */
+    uint32_t rate_window_ms; /* a body or an answer must move min_rate bytes/s in each window */
     uint32_t min_rate_bytes_per_second;
-    uint32_t linger_timeout_ms;  /* after an early error answer: reads on, so the client sees it */
+    uint32_t linger_timeout_ms; /* after an early error answer: reads on, so the client sees it */
     uint32_t connections_max;
     uint32_t connections_per_address_max;
 };
@@ -39,8 +39,8 @@ struct http_server;
  * `context`, `log` and `metrics` are kept (log and metrics may be NULL). INVALID, IO, NOMEM.
  */
 status http_server_open(const struct http_server_config *config, http_handler handler,
-                        void *context, struct log *log, struct metrics *metrics,
-                        struct diag *diag, struct http_server **out);
+                        void *context, struct log *log, struct metrics *metrics, struct diag *diag,
+                        struct http_server **out);
 uint16_t http_server_port(const struct http_server *server);
 /*
  * Stops accepting, closes idle connections, lets requests in flight finish (their answers say

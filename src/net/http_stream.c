@@ -102,9 +102,8 @@ static void stream_fails(struct http_conn *conn, int32_t code)
     struct str message = http_error_body(&conn->arena, status_http(code), status_iceberg_type(code),
                                          status_text(code));
     conn->response.stream->close(conn->response.stream);
-    conn->response = (struct http_response){.status_code = status_http(code),
-                                            .content_type = STR("application/json"),
-                                            .body = message};
+    conn->response = (struct http_response){
+        .status_code = status_http(code), .content_type = STR("application/json"), .body = message};
     http__answer(conn);
 }
 
@@ -128,8 +127,8 @@ static void begin_long(struct http_conn *conn, size_t size)
         conn->must_close = true;
     }
     conn->chunked = framing == FRAME_CHUNKED;
-    size_t head = http__head_write(conn, framing, conn->response.content_length,
-                                   loop->out + loop->out_size);
+    size_t head =
+        http__head_write(conn, framing, conn->response.content_length, loop->out + loop->out_size);
     if (head == 0) {
         http__conn_abort(conn);
         return;
@@ -144,8 +143,8 @@ void http__stream_begin(struct http_conn *conn)
     size_t size = 0;
     conn->stream_ended = false;
     conn->stream_left = conn->response.content_length;
-    conn->stream_buffer = mem_alloc(conn->loop->server->limits.output_buffer_bytes + CHUNK_GAP +
-                                    CHUNK_TAIL);
+    conn->stream_buffer =
+        mem_alloc(conn->loop->server->limits.output_buffer_bytes + CHUNK_GAP + CHUNK_TAIL);
     if (conn->stream_buffer == NULL) {
         stream_fails(conn, STATUS_NOMEM);
         return;

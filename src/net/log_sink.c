@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/timefmt.h"
+#include "env/env.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +19,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -61,9 +61,7 @@ struct log_sink {
 
 static uint64_t wall_ns(void)
 {
-    struct timespec now;
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    return env_linux()->ops->wall_ns(env_linux());
 }
 
 /* --- text for people --- */
@@ -277,7 +275,7 @@ static status_value start_thread(struct log_sink *sink, struct diag *diag)
     int error = pthread_create(&sink->thread, NULL, run_thread, sink);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0)
-        return FAIL(diag, IO, "could not start the log thread: %s", strerror(error));
+        return FAIL(diag, IO, "could not start the log thread: error %d", error);
     (void)pthread_setname_np(sink->thread, "log");
     return OK;
 }
@@ -291,7 +289,8 @@ status_value log_sink_open(const struct log_sink_config *config, struct diag *di
     sink->log = (struct log){.emit = emit, .threshold = config->threshold};
     sink->fd = config->fd;
     sink->is_text = config->force_text || isatty(config->fd) == 1;
-    sink->rate_max = config->per_event_per_second == 0 ? RATE_DEFAULT : config->per_event_per_second;
+    sink->rate_max =
+        config->per_event_per_second == 0 ? RATE_DEFAULT : config->per_event_per_second;
     sink->capacity = config->queue_bytes == 0 ? QUEUE_DEFAULT : config->queue_bytes;
     sink->capacity = u64_max(sink->capacity, QUEUE_MIN);
     sink->node_size = u64_min(config->node.size, NODE_MAX);

@@ -8,10 +8,8 @@
 
 #include "base/alloc.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <string.h>
 
 enum { THREADS_MAX = 64 };
 
@@ -64,7 +62,7 @@ static status_value start_threads(struct pool *pool, uint32_t threads, struct di
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0)
-        return FAIL(diag, IO, "could not start a pool thread: %s", strerror(error));
+        return FAIL(diag, IO, "could not start a pool thread: error %d", error);
     return OK;
 }
 

@@ -5,7 +5,10 @@
  */
 #include "base/status.h"
 
-/* Embedded in the caller's work; kept by the pool until `run` is called, then the caller's again. */
+/*
+ * Embedded in the caller's work; kept by the pool until `run` is called, then the caller's
+ * again.
+ */
 struct pool_task {
     void (*run)(struct pool_task *self);
     struct pool_task *next;

@@ -4,12 +4,11 @@
  */
 #include "net/process_metrics.h"
 
+#include "env/env.h"
+
 #include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 static uint64_t ns_of(const struct timeval *time)
@@ -34,13 +33,24 @@ static size_t read_file(const char *path, char *out, size_t size)
     return n;
 }
 
+/* The n-th (from 0) field of space-separated numbers, without its fraction. */
+static bool field_of(struct str text, size_t n, uint64_t *out)
+{
+    struct str field;
+    struct str whole;
+    for (size_t i = 0; i <= n; i++) {
+        if (!str_split(&text, ' ', &field))
+            return false;
+    }
+    return str_split(&field, '.', &whole) && str_to_u64(whole, out);
+}
+
 static void refresh_memory(struct metrics *metrics)
 {
     char text[128];
-    uint64_t total;
     uint64_t resident;
-    if (read_file("/proc/self/statm", text, sizeof(text)) > 0 &&
-        sscanf(text, "%" SCNu64 " %" SCNu64, &total, &resident) == 2)
+    struct str statm = {text, read_file("/proc/self/statm", text, sizeof(text))};
+    if (field_of(statm, 1, &resident))
         set(metrics, METRIC_PROCESS_RESIDENT_MEMORY, resident * (uint64_t)sysconf(_SC_PAGESIZE));
 }
 
@@ -59,21 +69,23 @@ static void refresh_descriptors(struct metrics *metrics)
         set(metrics, METRIC_PROCESS_MAX_FDS, limit.rlim_cur);
 }
 
-/* Field 22 of stat: clock ticks between boot and the start; the name in field 2 may hold spaces. */
+/*
+ * Field 22 of stat: clock ticks from boot to the start. The name in field 2 may hold spaces, so
+ * counting begins behind its parenthesis.
+ */
 static void refresh_start(struct metrics *metrics)
 {
     char text[1024];
-    struct timespec wall;
-    struct timespec boot;
-    uint64_t ticks = 0;
-    (void)read_file("/proc/self/stat", text, sizeof(text));
-    char *at = strrchr(text, ')');
-    if (at == NULL || sscanf(at + 1, " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-                                     " %*s %*s %*s %*s %" SCNu64, &ticks) != 1)
+    uint64_t up_s;
+    uint64_t ticks;
+    struct str uptime = {text, read_file("/proc/uptime", text, sizeof(text))};
+    if (!field_of(uptime, 0, &up_s))
         return;
-    (void)clock_gettime(CLOCK_REALTIME, &wall);
-    (void)clock_gettime(CLOCK_BOOTTIME, &boot);
-    uint64_t boot_ns = (uint64_t)(wall.tv_sec - boot.tv_sec) * 1000000000;
+    uint64_t boot_ns = env_linux()->ops->wall_ns(env_linux()) - up_s * 1000000000;
+    struct str stat = {text, read_file("/proc/self/stat", text, sizeof(text))};
+    ptrdiff_t name_end = str_rfind(stat, ')');
+    if (name_end < 0 || !field_of(str_from_pos(stat, (size_t)name_end + 2), 19, &ticks))
+        return;
     set(metrics, METRIC_PROCESS_START_TIME,
         boot_ns + ticks * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK)));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buf_test.c - appending, the limit that sticks, and cursors over hostile bytes. */
 #include "base/buf.h"
+
 #include "base_test_support.h"
 
 static void test_what_is_written_is_read(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_test.c - what is accepted stays what it was; what is ambiguous is refused. */
 #include "base/json.h"
+
 #include "base_test_support.h"
 
 struct reader {
@@ -23,11 +24,26 @@ static status_value read(struct reader *r, struct str text, const struct json **
 
 static void test_documents_survive_the_round_trip(void **state)
 {
-    static const char *const same[] = {
-        "null", "true", "[]", "{}", "\"\"", "0", "-1", "1.0", "0.1", "-0.5",
-        "9223372036854775807", "-9223372036854775808", "18446744073709551615",
-        "8744736658442914487", "18446744073709551616", "123456789012345678901234567890",
-        "{\"b\":1,\"a\":[1,2,{\"c\":null}]}", "\"\xc3\xa9\xf0\x9f\xa6\x86\"", "\"a\\u0000b\"", "1e400"};
+    static const char *const same[] = {"null",
+                                       "true",
+                                       "[]",
+                                       "{}",
+                                       "\"\"",
+                                       "0",
+                                       "-1",
+                                       "1.0",
+                                       "0.1",
+                                       "-0.5",
+                                       "9223372036854775807",
+                                       "-9223372036854775808",
+                                       "18446744073709551615",
+                                       "8744736658442914487",
+                                       "18446744073709551616",
+                                       "123456789012345678901234567890",
+                                       "{\"b\":1,\"a\":[1,2,{\"c\":null}]}",
+                                       "\"\xc3\xa9\xf0\x9f\xa6\x86\"",
+                                       "\"a\\u0000b\"",
+                                       "1e400"};
     struct reader r;
     (void)state;
     reader_open(&r);
@@ -46,14 +62,37 @@ static void test_documents_survive_the_round_trip(void **state)
 
 static void test_what_is_not_strict_json_is_refused(void **state)
 {
-    const struct str bad[] = {
-        STR(""), STR(" "), STR("{"), STR("[1,]"), STR("{\"a\":1,}"), STR("{'a':1}"), STR("{a:1}"),
-        STR("01"), STR("[01]"), STR("+1"), STR(".5"), STR("1."), STR("NaN"), STR("Infinity"),
-        STR("1 2"), STR("{} x"), STR("// c\n1"), STR("\"\\x\""), STR("\"a\nb\""), STR("tru"),
-        STR("\xef\xbb\xbf{}"), STR("\"\\ud800\""), STR("\"\\udc00\\ud800\""),
-        STR("\"\xff\""), STR("\"\xc0\x80\""), STR("\"\xed\xa0\x80\""), STR("\"\xe2\x82\""),
-        STR("{\"a\":1,\"a\":2}"), STR("{\"a\":1,\"\\u0061\":2}"), STR("[{\"x\":{\"b\":1,\"b\":1}}]"),
-        STR("1\0")};
+    const struct str bad[] = {STR(""),
+                              STR(" "),
+                              STR("{"),
+                              STR("[1,]"),
+                              STR("{\"a\":1,}"),
+                              STR("{'a':1}"),
+                              STR("{a:1}"),
+                              STR("01"),
+                              STR("[01]"),
+                              STR("+1"),
+                              STR(".5"),
+                              STR("1."),
+                              STR("NaN"),
+                              STR("Infinity"),
+                              STR("1 2"),
+                              STR("{} x"),
+                              STR("// c\n1"),
+                              STR("\"\\x\""),
+                              STR("\"a\nb\""),
+                              STR("tru"),
+                              STR("\xef\xbb\xbf{}"),
+                              STR("\"\\ud800\""),
+                              STR("\"\\udc00\\ud800\""),
+                              STR("\"\xff\""),
+                              STR("\"\xc0\x80\""),
+                              STR("\"\xed\xa0\x80\""),
+                              STR("\"\xe2\x82\""),
+                              STR("{\"a\":1,\"a\":2}"),
+                              STR("{\"a\":1,\"\\u0061\":2}"),
+                              STR("[{\"x\":{\"b\":1,\"b\":1}}]"),
+                              STR("1\0")};
     struct reader r;
     (void)state;
     reader_open(&r);
@@ -92,8 +131,8 @@ static void test_limits(void **state)
     const struct json *value;
     (void)state;
     reader_open(&r);
-    r.limits = (struct json_limits){.depth_max = 3, .keys_max = 2, .string_size_max = 4,
-                                    .number_size_max = 22};
+    r.limits = (struct json_limits){
+        .depth_max = 3, .keys_max = 2, .string_size_max = 4, .number_size_max = 22};
     assert_true(is_ok(read(&r, STR("[[[\"[[[[\"]]]"), &value)));
     assert_int_equal(read(&r, STR("[[[[]]]]"), &value).code, STATUS_INVALID);
     assert_int_equal(read(&r, STR("{\"a\":1,\"b\":2,\"c\":3}"), &value).code, STATUS_TOO_LARGE);
@@ -114,8 +153,10 @@ static void test_members_have_kinds_and_ranges(void **state)
     bool found = true;
     (void)state;
     reader_open(&r);
-    assert_true(is_ok(read(&r, STR("{\"i\":5,\"big\":3000000000,\"u\":18446744073709551615,\"s\":\"x\","
-                                   "\"n\":null,\"a\":[1,2],\"r\":1.5,\"e\":100000000000000000000}"), &v)));
+    assert_true(is_ok(read(&r,
+                           STR("{\"i\":5,\"big\":3000000000,\"u\":18446744073709551615,\"s\":\"x\","
+                               "\"n\":null,\"a\":[1,2],\"r\":1.5,\"e\":100000000000000000000}"),
+                           &v)));
     assert_true(json_as_i32(json_get(v, "i"), &i32) && i32 == 5);
     assert_false(json_as_i32(json_get(v, "big"), &i32));
     assert_true(json_as_i64(json_get(v, "big"), &i64) && i64 == 3000000000);

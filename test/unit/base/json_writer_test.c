@@ -27,8 +27,9 @@ static void test_commas_and_nesting(void **state)
     jw_key(&w, "raw");
     jw_raw(&w, STR("[1]"));
     jw_end(&w);
-    assert_true(str_is(buf_view(&buf), "{\"a\":[-9223372036854775808,18446744073709551615,false,null,{}],"
-                                       "\"q\\\"\":\"x\",\"raw\":[1]}"));
+    assert_true(str_is(buf_view(&buf),
+                       "{\"a\":[-9223372036854775808,18446744073709551615,false,null,{}],"
+                       "\"q\\\"\":\"x\",\"raw\":[1]}"));
     arena_deinit(&arena);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metric_test.c - recording, bounded labels, and both expositions. */
 #include "base/metric.h"
+
 #include "base_test_support.h"
 
 #include <stdio.h>
@@ -56,15 +57,22 @@ static void test_text_for_prometheus(void **state)
     assert_string_equal(text_of(&f, METRICS_TEXT), "");
     record_some(&f);
     const char *text = text_of(&f, METRICS_TEXT);
-    assert_non_null(strstr(text, "# TYPE tarn_wal_bytes_total counter\ntarn_wal_bytes_total 4096\n"));
+    assert_non_null(
+        strstr(text, "# TYPE tarn_wal_bytes_total counter\ntarn_wal_bytes_total 4096\n"));
     assert_non_null(strstr(text, "# TYPE tarn_raft_term gauge\ntarn_raft_term 3\n"));
     assert_non_null(strstr(text, "process_cpu_seconds_total 1.500000001\n"));
     assert_non_null(strstr(text, "tarn_catalog_objects{kind=\"table\"} -2\n"));
-#define SERIES "{http_request_method=\"GET\",http_route=\"/v1/{prefix}/namespaces\",http_response_status_code=\"200\""
-    assert_non_null(strstr(text, "http_server_request_duration_seconds_bucket" SERIES ",le=\"0.0005\"} 0\n"));
-    assert_non_null(strstr(text, "http_server_request_duration_seconds_bucket" SERIES ",le=\"0.001\"} 1\n"));
-    assert_non_null(strstr(text, "http_server_request_duration_seconds_bucket" SERIES ",le=\"+Inf\"} 2\n"));
-    assert_non_null(strstr(text, "http_server_request_duration_seconds_sum" SERIES "} 20.000700000\n"));
+#define SERIES                                                                                     \
+    "{http_request_method=\"GET\",http_route=\"/v1/{prefix}/"                                      \
+    "namespaces\",http_response_status_code=\"200\""
+    assert_non_null(
+        strstr(text, "http_server_request_duration_seconds_bucket" SERIES ",le=\"0.0005\"} 0\n"));
+    assert_non_null(
+        strstr(text, "http_server_request_duration_seconds_bucket" SERIES ",le=\"0.001\"} 1\n"));
+    assert_non_null(
+        strstr(text, "http_server_request_duration_seconds_bucket" SERIES ",le=\"+Inf\"} 2\n"));
+    assert_non_null(
+        strstr(text, "http_server_request_duration_seconds_sum" SERIES "} 20.000700000\n"));
     assert_non_null(strstr(text, "http_server_request_duration_seconds_count" SERIES "} 2\n"));
     assert_null(strstr(text, "# EOF"));
     close_all(&f);
@@ -86,9 +94,11 @@ static void test_openmetrics(void **state)
 static void test_accept(void **state)
 {
     (void)state;
-    assert_int_equal(metrics_format_of(STR("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")),
-                     METRICS_OPENMETRICS);
-    assert_int_equal(metrics_format_of(STR("text/plain, application/openmetrics-text;q=0")), METRICS_TEXT);
+    assert_int_equal(
+        metrics_format_of(STR("application/openmetrics-text;version=1.0.0,text/plain;q=0.5")),
+        METRICS_OPENMETRICS);
+    assert_int_equal(metrics_format_of(STR("text/plain, application/openmetrics-text;q=0")),
+                     METRICS_TEXT);
     assert_int_equal(metrics_format_of(STR("*/*")), METRICS_TEXT);
     assert_int_equal(metrics_format_of(STR("")), METRICS_TEXT);
 }
@@ -104,7 +114,8 @@ static void test_label_values_are_bounded(void **state)
     for (int i = 0; i < 1000; i++) {
         (void)snprintf(name, sizeof(name), "/route/%d", i);
         last = metrics_label(f.metrics, LABEL_HTTP_ROUTE, str_from(name));
-        metric_observe_ns(f.metrics, METRIC_HTTP_SERVER_REQUEST_DURATION, metric_labels(0, last, 0), 1);
+        metric_observe_ns(f.metrics, METRIC_HTTP_SERVER_REQUEST_DURATION, metric_labels(0, last, 0),
+                          1);
     }
     assert_int_equal(metrics_label(f.metrics, LABEL_HTTP_ROUTE, STR("/one/more")), last);
     assert_int_equal(metrics_label(f.metrics, LABEL_HTTP_ROUTE, STR("/route/5")),
@@ -132,7 +143,8 @@ static void test_hostile_label_values_are_escaped(void **state)
     uint32_t version = metrics_label(f.metrics, LABEL_VERSION, STR("a\"b\\c\nd"));
     metric_set(f.metrics, METRIC_BUILD_INFO,
                metric_labels(version, metrics_label(f.metrics, LABEL_COMMIT, STR("0")), 0), 1);
-    assert_non_null(strstr(text_of(&f, METRICS_TEXT), "version=\"a\\\"b\\\\c\\nd\",commit=\"0\"} 1\n"));
+    assert_non_null(
+        strstr(text_of(&f, METRICS_TEXT), "version=\"a\\\"b\\\\c\\nd\",commit=\"0\"} 1\n"));
     close_all(&f);
 }
 

@@ -33,7 +33,8 @@ static void test_search_and_slices(void **state)
 
 static void test_numbers_are_strict(void **state)
 {
-    static const char *const bad[] = {"", "-", "+1", " 1", "1 ", "0x1", "1e3", "18446744073709551616"};
+    static const char *const bad[] = {"",   "-",   "+1",  " 1",
+                                      "1 ", "0x1", "1e3", "18446744073709551616"};
     uint64_t u = 7;
     int64_t i = 7;
     (void)state;
@@ -55,7 +56,7 @@ static void test_utf8(void **state)
         bool valid;
     } cases[] = {
         {STR("plain"), true},         {STR("\xc3\xa9\xe2\x82\xac\xf0\x9f\xa6\x86"), true},
-        {STR("\xc0\x80"), false},     {STR("\xe0\x80\x80"), false}, /* overlong */
+        {STR("\xc0\x80"), false},     {STR("\xe0\x80\x80"), false},     /* overlong */
         {STR("\xed\xa0\x80"), false}, {STR("\xf4\x90\x80\x80"), false}, /* surrogate, too high */
         {STR("\xe2\x82"), false},     {STR("\x80"), false},
         {STR("\xff"), false},         {STR("a\0b"), true},

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* values_test.c - the small values: hybrid clock, UUID, CRC-32C, calendar text, generator, status. */
+/*
+ * values_test.c - the small values: hybrid clock, UUID, CRC-32C, calendar text, generator,
+ * status.
+ */
 #include "base/crc32c.h"
 #include "base/hlc.h"
 #include "base/timefmt.h"
@@ -33,7 +36,8 @@ static void test_hlc_refuses_a_stamp_from_far_ahead(void **state)
 static void test_uuid(void **state)
 {
     static const char text[] = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
-    static const char *const bad[] = {"", "f81d4fae7dec11d0a76500a0c91e6bf6",
+    static const char *const bad[] = {"",
+                                      "f81d4fae7dec11d0a76500a0c91e6bf6",
                                       "f81d4fae-7dec-11d0-a765-00a0c91e6bfg",
                                       "f81d4fae-7dec-11d0-a765-00a0c91e6bf",
                                       "f81d4fae-7dec-11d0-a765-00a0c91e6bf60",

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_client_test.c - the client against our own server: answers, limits, the classes of failure. */
-#include "http_test_support.h"
-
+/*
+ * http_client_test.c - the client against our own server: answers, limits, the classes of
+ * failure.
+ */
 #include "net/http_client.h"
+
+#include "http_test_support.h"
 
 #include <stdio.h>
 
@@ -33,8 +36,8 @@ static status_value call(struct client_fixture *c, const char *method, const cha
 {
     struct diag diag = {.count = 0};
     struct http_header header = {STR("X-Test"), STR("from the client")};
-    struct http_client_request request = {.method = method, .url = c->url, .headers = &header,
-                                          .header_count = 1, .body = body};
+    struct http_client_request request = {
+        .method = method, .url = c->url, .headers = &header, .header_count = 1, .body = body};
     (void)snprintf(c->url, sizeof(c->url), "http://127.0.0.1:%u%s",
                    http_server_port(c->server.server), path);
     return http_client_call(c->client, &request, &c->arena, &diag, out);
@@ -73,11 +76,13 @@ static void test_failures_have_their_class(void **state)
     struct http_client_request nobody = {.method = "GET", .url = "http://127.0.0.1:1/"};
     (void)state;
     open_all(&c, &config);
-    assert_int_equal(http_client_call(c.client, &bad, &c.arena, &diag, &answer).code, STATUS_INVALID);
+    assert_int_equal(http_client_call(c.client, &bad, &c.arena, &diag, &answer).code,
+                     STATUS_INVALID);
     assert_int_equal(http_client_call(c.client, &nobody, &c.arena, &diag, &answer).code,
                      STATUS_UNAVAILABLE);
     assert_int_equal(call(&c, "GET", "/big", STR(""), &answer).code, STATUS_TOO_LARGE);
     assert_int_equal(call(&c, "POST", "/park", STR("x"), &answer).code, STATUS_COMMIT_UNKNOWN);
+    fixture_wait_handled(&c.server, 2); /* /big and /park */
     http_respond_status(c.server.parked, STATUS_CANCELLED, NULL);
     close_all(&c);
 }

@@ -23,8 +23,12 @@ static void test_malformed_requests_are_refused(void **state)
         {"nonsense\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
-        {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
-        {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\n" HOST
+         "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+         400},
+        {"POST / HTTP/1.1\r\n" HOST
+         "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n",
+         400},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 2\r\n\r\na", 400},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: +5\r\n\r\nhello", 400},
         {"POST / HTTP/1.1\r\n" HOST "Content-Length: 5x\r\n\r\nhello", 400},
@@ -85,9 +89,11 @@ static void test_too_large_requests_are_refused(void **state)
         at += (size_t)snprintf(text + at, (1 << 20) - at, "X-%d: 1\r\n", i);
     (void)snprintf(text + at, (1 << 20) - at, "\r\n");
     assert_int_equal(raw_exchange(&f, text, body, sizeof(body)), 431);
-    assert_int_equal(raw_exchange(&f, "POST / HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n", body,
-                                  sizeof(body)), 413);
-    at = (size_t)snprintf(text, 1 << 20, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+    assert_int_equal(raw_exchange(&f, "POST / HTTP/1.1\r\n" HOST "Content-Length: 1001\r\n\r\n",
+                                  body, sizeof(body)),
+                     413);
+    at = (size_t)snprintf(text, 1 << 20,
+                          "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
     (void)snprintf(text + at, (1 << 20) - at, "3e9\r\n%0*d\r\n0\r\n\r\n", 1001, 0);
     assert_int_equal(raw_exchange(&f, text, body, sizeof(body)), 413);
     assert_int_equal(f.handled, 0);
@@ -222,7 +228,8 @@ static void test_connection_limits(void **state)
     (void)close(extra);
     (void)close(fds[0]);
     usleep(50000);
-    assert_int_equal(raw_exchange(&f, "GET /echo HTTP/1.1\r\n" HOST "\r\n", body, sizeof(body)), 200);
+    assert_int_equal(raw_exchange(&f, "GET /echo HTTP/1.1\r\n" HOST "\r\n", body, sizeof(body)),
+                     200);
     (void)close(fds[1]);
     (void)close(fds[2]);
     fixture_close(&f);
@@ -249,14 +256,15 @@ static void test_the_budget_of_request_bytes(void **state)
     (void)close(second);
     usleep(50000);
     assert_int_equal(raw_exchange(&f, "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc",
-                                  out, sizeof(out)), 200);
+                                  out, sizeof(out)),
+                     200);
     fixture_close(&f);
 }
 
 static void test_bad_configurations_are_refused(void **state)
 {
-    struct http_server_config config = {.host = "localhost", .threads = 1,
-                                        .limits = http_limits_default()};
+    struct http_server_config config = {
+        .host = "localhost", .threads = 1, .limits = http_limits_default()};
     struct http_server *server = NULL;
     struct diag diag = {.count = 0};
     (void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_request_test.c - the parser alone: any split of the bytes gives the same request, any failing
- * allocation is survived.
+ * http_request_test.c - the parser alone: any split of the bytes gives the same request, any
+ * failing allocation is survived.
  */
 #include "net/http_request.h"
 
@@ -11,9 +11,10 @@
 
 #include <cmocka.h>
 
-static const char text[] = "\r\nPOST /v1/x?y=1 HTTP/1.1\r\nHost: t\r\nX-Empty:\r\nX-Long: "
-                           "0123456789012345678901234567890123456789\r\nTransfer-Encoding: chunked\r\n\r\n"
-                           "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET /next";
+static const char text[] =
+    "\r\nPOST /v1/x?y=1 HTTP/1.1\r\nHost: t\r\nX-Empty:\r\nX-Long: "
+    "0123456789012345678901234567890123456789\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\nGET /next";
 
 struct failing {
     struct allocator allocator;

@@ -31,7 +31,8 @@ static void test_answers_and_keeps_the_connection(void **state)
 
 static void test_bytes_may_be_split_anywhere(void **state)
 {
-    static const char text[] = "POST /echo HTTP/1.1\r\n" HOST "X-A: 1\r\nContent-Length: 5\r\n\r\nhello";
+    static const char text[] =
+        "POST /echo HTTP/1.1\r\n" HOST "X-A: 1\r\nContent-Length: 5\r\n\r\nhello";
     struct fixture f;
     char body[256];
     (void)state;
@@ -60,13 +61,15 @@ static void test_pipelined_requests_are_answered_in_order(void **state)
     (void)state;
     fixture_open(&f, NULL, 1);
     for (int i = 0; i < REQUESTS; i++)
-        size += (size_t)snprintf(text + size, TEXT_MAX - size, "GET /%s?%d HTTP/1.1\r\n" HOST "\r\n",
-                                 i % 2 == 0 ? "echo" : "thread", i);
+        size +=
+            (size_t)snprintf(text + size, TEXT_MAX - size, "GET /%s?%d HTTP/1.1\r\n" HOST "\r\n",
+                             i % 2 == 0 ? "echo" : "thread", i);
     int fd = raw_connect(&f);
     raw_send_bytes(fd, text, size);
     for (int i = 0; i < REQUESTS; i++) {
         assert_int_equal(raw_read_answer(fd, body, sizeof(body)), 200);
-        (void)snprintf(expected, sizeof(expected), "GET|/%s|%d|0|", i % 2 == 0 ? "echo" : "thread", i);
+        (void)snprintf(expected, sizeof(expected), "GET|/%s|%d|0|", i % 2 == 0 ? "echo" : "thread",
+                       i);
         assert_string_equal(body, expected);
     }
     (void)close(fd);
@@ -119,9 +122,11 @@ static void test_chunked_request_body(void **state)
     (void)state;
     fixture_open(&f, NULL, 1);
     assert_int_equal(raw_exchange(&f,
-                                  "POST /echo HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+                                  "POST /echo HTTP/1.1\r\n" HOST
+                                  "Transfer-Encoding: chunked\r\n\r\n"
                                   "4;ext=1\r\nabcd\r\n3\r\nefg\r\n0\r\nX-Trailer: t\r\n\r\n",
-                                  body, sizeof(body)), 200);
+                                  body, sizeof(body)),
+                     200);
     assert_string_equal(body, "POST|/echo||7|abcdefg");
     fixture_close(&f);
 }
@@ -137,7 +142,8 @@ static void test_large_request_body_arrives_whole(void **state)
     fixture_open(&f, NULL, 1);
     for (size_t i = 0; i < SIZE; i++)
         data[i] = (char)('a' + i % 26);
-    (void)snprintf(head, sizeof(head), "PUT /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", SIZE);
+    (void)snprintf(head, sizeof(head), "PUT /echo HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n",
+                   SIZE);
     int fd = raw_connect(&f);
     raw_send(fd, head);
     raw_send_bytes(fd, data, SIZE);
@@ -158,7 +164,8 @@ static void test_100_continue(void **state)
     (void)state;
     fixture_open(&f, NULL, 1);
     int fd = raw_connect(&f);
-    raw_send(fd, "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+    raw_send(fd,
+             "POST /echo HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
     assert_int_equal(recv(fd, out, 25, MSG_WAITALL), 25);
     assert_string_equal(out, "HTTP/1.1 100 Continue\r\n\r\n");
     raw_send(fd, "ok");
@@ -282,8 +289,9 @@ static void test_a_failing_stream_is_visible_to_the_client(void **state)
     (void)state;
     fixture_open(&f, NULL, 1);
     /* before the first byte: a proper error */
-    assert_int_equal(raw_exchange(&f, "GET /stream-fails/100 HTTP/1.1\r\n" HOST "\r\n", body,
-                                  sizeof(body)), 500);
+    assert_int_equal(
+        raw_exchange(&f, "GET /stream-fails/100 HTTP/1.1\r\n" HOST "\r\n", body, sizeof(body)),
+        500);
     assert_non_null(strstr(body, "\"code\":500"));
     /* later: cut off without the final chunk */
     int fd = raw_connect(&f);
@@ -318,13 +326,6 @@ static void on_loop(struct http_exchange *x)
     http_respond_status(x, STATUS_NO_SUCH_TABLE, NULL);
 }
 
-static void wait_for_handled(struct fixture *f, int count)
-{
-    for (int i = 0; i < 500 && f->handled < count; i++)
-        usleep(10000);
-    assert_int_equal(f->handled, count);
-}
-
 static void test_post_runs_on_the_loop_and_errors_have_icebergs_form(void **state)
 {
     struct fixture f;
@@ -334,7 +335,7 @@ static void test_post_runs_on_the_loop_and_errors_have_icebergs_form(void **stat
     fixture_open(&f, NULL, 1);
     int fd = raw_connect(&f);
     raw_send(fd, "GET /park HTTP/1.1\r\n" HOST "\r\n");
-    wait_for_handled(&f, 1);
+    fixture_wait_handled(&f, 1);
     f.parked->user = &was_abandoned;
     http_exchange_post(f.parked, on_loop);
     assert_int_equal(raw_read_answer(fd, body, sizeof(body)), 404);
@@ -354,14 +355,15 @@ static void test_an_answer_after_the_client_reset_is_thrown_away(void **state)
     fixture_open(&f, NULL, 1);
     int fd = raw_connect(&f);
     raw_send(fd, "GET /park HTTP/1.1\r\n" HOST "\r\n");
-    wait_for_handled(&f, 1);
+    fixture_wait_handled(&f, 1);
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
     (void)close(fd);
     usleep(50000);
     f.parked->user = &was_abandoned;
     http_exchange_post(f.parked, on_loop);
-    for (int i = 0; i < 100 && metric_read(f.metrics, METRIC_HTTP_CONNECTIONS,
-                                           metric_labels(0, 0, 0)) > 0; i++)
+    for (int i = 0;
+         i < 100 && metric_read(f.metrics, METRIC_HTTP_CONNECTIONS, metric_labels(0, 0, 0)) > 0;
+         i++)
         usleep(10000);
     fixture_close(&f);
     assert_true(was_abandoned);
@@ -392,11 +394,14 @@ static void test_header_lookup_and_empty_values(void **state)
     char body[256];
     (void)state;
     fixture_open(&f, NULL, 1);
-    assert_int_equal(raw_exchange(&f, "GET /header HTTP/1.1\r\n" HOST "x-none:\r\nx-TEST:  v 1 \t\r\n\r\n",
-                                  body, sizeof(body)), 200);
+    assert_int_equal(
+        raw_exchange(&f, "GET /header HTTP/1.1\r\n" HOST "x-none:\r\nx-TEST:  v 1 \t\r\n\r\n", body,
+                     sizeof(body)),
+        200);
     assert_string_equal(body, "v 1");
-    assert_int_equal(raw_exchange(&f, "GET /header HTTP/1.1\r\n" HOST "x-test:\r\n\r\n", body,
-                                  sizeof(body)), 200);
+    assert_int_equal(
+        raw_exchange(&f, "GET /header HTTP/1.1\r\n" HOST "x-test:\r\n\r\n", body, sizeof(body)),
+        200);
     assert_string_equal(body, "");
     fixture_close(&f);
 }
@@ -407,11 +412,14 @@ static void test_absolute_form_and_upgrade_offers(void **state)
     char body[256];
     (void)state;
     fixture_open(&f, NULL, 1);
-    assert_int_equal(raw_exchange(&f, "GET http://t/echo?q HTTP/1.1\r\n" HOST "\r\n", body,
-                                  sizeof(body)), 200);
+    assert_int_equal(
+        raw_exchange(&f, "GET http://t/echo?q HTTP/1.1\r\n" HOST "\r\n", body, sizeof(body)), 200);
     assert_string_equal(body, "GET|/echo|q|0|");
-    assert_int_equal(raw_exchange(&f, "GET /echo HTTP/1.1\r\n" HOST "Connection: Upgrade\r\n"
-                                      "Upgrade: h2c\r\n\r\n", body, sizeof(body)), 200);
+    assert_int_equal(raw_exchange(&f,
+                                  "GET /echo HTTP/1.1\r\n" HOST "Connection: Upgrade\r\n"
+                                  "Upgrade: h2c\r\n\r\n",
+                                  body, sizeof(body)),
+                     200);
     fixture_close(&f);
 }
 
@@ -434,7 +442,7 @@ static void test_drain_finishes_what_is_in_flight(void **state)
     int idle = raw_connect(&f);
     int busy = raw_connect(&f);
     raw_send(busy, "GET /park HTTP/1.1\r\n" HOST "\r\n");
-    wait_for_handled(&f, 1);
+    fixture_wait_handled(&f, 1);
     status_value result = http_server_drain(f.server, 50, &diag);
     assert_int_equal(result.code, STATUS_CANCELLED);
     assert_int_equal(pthread_create(&thread, NULL, drain_later, &f), 0);

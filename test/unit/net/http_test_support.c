@@ -79,8 +79,8 @@ static void *answer_in_thread(void *argument)
     return NULL;
 }
 
-static void answer_stream(struct fixture *f, struct http_exchange *x, const char *number, bool sized,
-                          bool fails)
+static void answer_stream(struct fixture *f, struct http_exchange *x, const char *number,
+                          bool sized, bool fails)
 {
     struct pattern *p = ARENA_NEW(x->arena, struct pattern);
     *p = (struct pattern){.body = {pattern_fill, pattern_close},
@@ -151,8 +151,7 @@ void fixture_open(struct fixture *f, const struct http_limits *limits, uint32_t 
                                         .limits = limits == NULL ? http_limits_default() : *limits};
     memset(f, 0, sizeof(*f));
     assert_true(is_ok(metrics_create(&diag, &f->metrics)));
-    status_value opened =
-        http_server_open(&config, handle, f, NULL, f->metrics, &diag, &f->server);
+    status_value opened = http_server_open(&config, handle, f, NULL, f->metrics, &diag, &f->server);
     if (!is_ok(opened))
         fail_msg("%s", diag_message(&diag, opened.code));
 }
@@ -164,8 +163,16 @@ void fixture_close(struct fixture *f)
     assert_int_equal(metric_read(f->metrics, METRIC_HTTP_CONNECTIONS, metric_labels(0, 0, 0)), 0);
     for (uint32_t method = 0; method <= HTTP_METHOD_OTHER; method++)
         assert_int_equal(metric_read(f->metrics, METRIC_HTTP_SERVER_ACTIVE_REQUESTS,
-                                     metric_labels(method, 0, 0)), 0);
+                                     metric_labels(method, 0, 0)),
+                         0);
     metrics_destroy(f->metrics);
+}
+
+void fixture_wait_handled(struct fixture *f, int count)
+{
+    for (int i = 0; i < 500 && f->handled < count; i++)
+        usleep(10000);
+    assert_int_equal(f->handled, count);
 }
 
 void *test_alloc(size_t size)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_wrk_server.c - the server with a trivial handler, to be measured with wrk (src/net/README.md).
+ * http_wrk_server.c - the server with a trivial handler, to be measured with wrk
+ * (src/net/README.md).
  *
  *     http_wrk_server [threads]      prints its port, serves until stdin ends
  */

@@ -27,7 +27,7 @@ static void run_work(struct pool_task *task)
 
 static void test_close_runs_what_is_queued(void **state)
 {
-    enum { TASKS = 500 };
+    enum { TASKS = 200 };
     struct work work[TASKS];
     struct diag diag = {.count = 0};
     _Atomic int counter = 0;

@@ -13,7 +13,8 @@ static void test_a_valid_header_round_trips(void **state)
     struct trace_context trace;
     char out[TRACE_PARENT_TEXT_SIZE];
     (void)state;
-    assert_true(trace_parse(STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), &trace));
+    assert_true(
+        trace_parse(STR("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), &trace));
     assert_int_equal(trace.flags, 1);
     assert_int_equal(trace.trace_id[0], 0x4b);
     trace_format_parent(&trace, out);
@@ -23,7 +24,9 @@ static void test_a_valid_header_round_trips(void **state)
 static void test_invalid_headers_are_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+        "",
+        "00",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
         "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
         "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
@@ -35,7 +38,8 @@ static void test_invalid_headers_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNTOF(bad); i++)
         assert_false(trace_parse(str_from(bad[i]), &trace));
-    assert_true(trace_parse(STR("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00-more"), &trace));
+    assert_true(
+        trace_parse(STR("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00-more"), &trace));
 }
 
 static void test_new_traces_differ(void **state)
