@@ -106,6 +106,9 @@ struct catalog_response {
     struct str etag;  /* empty: none */
     /* Of a TABLE or VIEW body: where its metadata.json is (idempotency records keep it). */
     struct str metadata_location;
+    /* Of a created or staged table: a folder that must exist before the answer leaves, since some engines write
+     * into it without creating it. Empty: none. */
+    struct str metadata_folder;
     /* Versions this operation made, in a warehouse with publish=sync. */
     const struct catalog_version *await;
     size_t await_count;
@@ -212,3 +215,32 @@ status catalog_drop_list(struct kv_reader *view, struct arena *arena, size_t max
  * have no outbox rows left. */
 status catalog_drop_step(struct catalog_context *context, const struct catalog_drop_job *job,
                          size_t max_rows, bool *out_done);
+
+/* The files that the rows of a dropped object name. */
+enum catalog_files_which {
+    CATALOG_FILES_CONTENT, /* manifest lists, or the manifests of a v1 snapshot without a list */
+    CATALOG_FILES_OTHER    /* statistics, then metadata files, the newest last */
+};
+enum catalog_file_kind {
+    CATALOG_FILE_MANIFEST_LIST,
+    CATALOG_FILE_MANIFEST,
+    CATALOG_FILE_STATISTICS,
+    CATALOG_FILE_METADATA
+};
+struct catalog_file {
+    enum catalog_file_kind kind;
+    struct str location; /* as the client wrote it */
+};
+struct catalog_files;
+/* Reader, arena and job must outlive it. Memory is that of the largest row. A file may come twice. */
+status catalog_files_open(struct kv_reader *view, struct arena *arena,
+                          const struct catalog_drop_job *job, enum catalog_files_which which,
+                          struct diag *diag, struct catalog_files **out);
+/* The location is borrowed until the next call. */
+status catalog_files_next(struct catalog_files *files, struct diag *diag, struct catalog_file *out,
+                          bool *out_found);
+/* NULL is fine. */
+void catalog_files_close(struct catalog_files *files);
+/* False when the object's properties say gc.enabled=false: its files may belong to others too. */
+status catalog_files_may_delete(struct kv_reader *view, struct arena *arena,
+                                const struct catalog_drop_job *job, struct diag *diag, bool *out);
