@@ -6,7 +6,7 @@
 
 OPERATION(operation__function_list)
 {
-    uint64_t id;
+    uint64_t id = 0;
     TRY(catalog__namespace_find(context, warehouse->id, &request->ident, &id));
     if (request->page_token.size > 0)
         return FAIL(context->diag, INVALID, "The page token is not one of this listing");
@@ -17,7 +17,7 @@ OPERATION(operation__function_list)
 
 OPERATION(operation__function_load)
 {
-    struct str dotted;
+    struct str dotted = {"", 0};
     (void)warehouse;
     (void)out;
     TRY(catalog__dotted(context, &request->ident, &dotted));

@@ -101,9 +101,9 @@ static status expired_delete(struct catalog_context *context, struct kv_cursor *
                              uint32_t warehouse)
 {
     for (int i = 0; i < REMOVED_MAX; i++) {
-        struct str key;
-        struct str value;
-        bool found;
+        struct str key = {"", 0};
+        struct str value = {"", 0};
+        bool found = false;
         TRY(kv_next(cursor, context->diag, &key, &value, &found));
         if (!found || key_read_u64(key, KEY_IN_SIZE) > (uint64_t)catalog_now_ms(context))
             return OK;
@@ -120,7 +120,7 @@ static status expired_delete(struct catalog_context *context, struct kv_cursor *
 static status expired_remove(struct catalog_context *context, uint32_t warehouse)
 {
     struct key prefix = key_in(warehouse, KEY_IDEMPOTENCY_EXPIRY);
-    struct kv_cursor *cursor;
+    struct kv_cursor *cursor = NULL;
     TRY(kv_scan_prefix(context->view, context->arena, key_str(&prefix), context->diag, &cursor));
     status_value result = expired_delete(context, cursor, warehouse);
     kv_close(cursor);
@@ -175,8 +175,8 @@ status idempotency__record(struct catalog_context *context,
 bool idempotency__is_final(status_value failed)
 {
     int http = status_http(failed.code);
-    enum status_class class_ = status_class_of(failed.code);
-    return http >= 400 && http < 500 && class_ != CLASS_RETRY && class_ != CLASS_DENIED;
+    enum status_class kind = status_class_of(failed.code);
+    return http >= 400 && http < 500 && kind != CLASS_RETRY && kind != CLASS_DENIED;
 }
 
 status idempotency__record_failure(struct catalog_context *context,
@@ -204,9 +204,9 @@ static status object_exists(struct catalog_context *context, uint32_t warehouse,
 {
     struct key header = key_part(warehouse, is_view ? KEY_VIEW : KEY_TABLE, id, PART_HEADER);
     struct key dropped = key_object(warehouse, KEY_PURGE, id);
-    struct str value;
-    bool has_rows;
-    bool is_dropped;
+    struct str value = {"", 0};
+    bool has_rows = false;
+    bool is_dropped = false;
     TRY(kv_get(context->view, key_str(&header), context->diag, &value, &has_rows));
     TRY(kv_get(context->view, key_str(&dropped), context->diag, &value, &is_dropped));
     *out = has_rows && !is_dropped;
@@ -217,7 +217,7 @@ static status object_exists(struct catalog_context *context, uint32_t warehouse,
 static status gone_replay(struct catalog_context *context, const struct json *record,
                           struct catalog_response *out)
 {
-    struct str location;
+    struct str location = {"", 0};
     TRY(rows__str(context, record, "location", &location));
     struct buf buf = rows__buf(context);
     struct json_writer w;
@@ -237,8 +237,8 @@ static status object_replay(struct catalog_context *context,
                             const struct catalog_request *request, const struct json *record,
                             bool is_view, struct catalog_response *out)
 {
-    uint64_t id;
-    bool exists;
+    uint64_t id = 0;
+    bool exists = false;
     bool with_config = false;
     struct catalog__place place = {.warehouse = *warehouse, .ident = request->ident};
     TRY(rows__u64(context, record, "id", &id));
@@ -275,11 +275,11 @@ static status await_replay(struct catalog_context *context,
     if (list == NULL)
         return FAIL(context->diag, NOMEM, "could not replay an answer: memory is exhausted");
     struct json_iter iter = json_iter(array);
-    const struct json *item;
+    const struct json *item = NULL;
     while (json_next(&iter, NULL, &item)) {
         struct catalog_version *version = &list[count];
-        struct str value;
-        bool pending;
+        struct str value = {"", 0};
+        bool pending = false;
         version->warehouse = warehouse->id;
         (void)json_as_u64(json_at(item, 0), &version->object_id);
         (void)json_as_u64(json_at(item, 1), &version->version);
@@ -299,8 +299,8 @@ static status answer_replay(struct catalog_context *context,
                             struct catalog_response *out)
 {
     struct catalog_response made = {0};
-    struct str body;
-    uint64_t http;
+    struct str body = {"", 0};
+    uint64_t http = 0;
     TRY(rows__u64(context, record, "http", &http));
     TRY(rows__str(context, record, "body", &body));
     if (str_is(body, "json"))
@@ -317,7 +317,7 @@ static status answer_replay(struct catalog_context *context,
 static status refusal_replay(struct catalog_context *context, const struct json *record,
                              int64_t code)
 {
-    struct str message;
+    struct str message = {"", 0};
     TRY(rows__str(context, record, "message", &message));
     return diag_fail(context->diag, code == STATUS_OK ? STATUS_INTERNAL : (int32_t)code, __FILE__,
                      __LINE__, "%.*s", STR_ARG(message));
@@ -329,9 +329,9 @@ status idempotency__replay(struct catalog_context *context,
                            bool *out_found)
 {
     char fingerprint[FINGERPRINT_TEXT];
-    struct str stored;
-    const struct json *record;
-    int64_t code;
+    struct str stored = {"", 0};
+    const struct json *record = NULL;
+    int64_t code = 0;
     struct key key = record_key(warehouse->id, &request->idempotency_key);
     TRY(rows__get(context, &key, &record));
     if (record == NULL) {

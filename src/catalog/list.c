@@ -168,7 +168,7 @@ static status frame_make(struct catalog_context *context, const struct catalog_i
 static status full_name(struct catalog_context *context, struct str in_key, struct str value,
                         struct str *out)
 {
-    const struct json *row;
+    const struct json *row = NULL;
     if (in_key.size <= KEY_NAME_MAX) {
         *out = in_key;
         return OK;
@@ -188,10 +188,10 @@ static status items_write(struct catalog_context *context, struct kv_cursor *cur
                           struct progress *progress)
 {
     for (;;) {
-        struct str key;
-        struct str value;
-        struct str name;
-        bool found;
+        struct str key = {"", 0};
+        struct str value = {"", 0};
+        struct str name = {"", 0};
+        bool found = false;
         TRY(kv_next(cursor, context->diag, &key, &value, &found));
         if (!found)
             return OK;
@@ -221,7 +221,7 @@ static status scan_open(struct catalog_context *context, const struct listing *l
 {
     struct key from = key_in(listing->warehouse, listing->kind);
     key_u64(&from, listing->parent);
-    struct str end;
+    struct str end = {"", 0};
     TRY(kv_prefix_end(context->arena, key_str(&from), context->diag, &end));
     if (after.size > 0) {
         key_bytes(&from, after);
@@ -234,7 +234,7 @@ static status list_write(struct catalog_context *context, const struct listing *
                          const struct list_page *page, const struct frame *frame, struct buf *buf)
 {
     struct progress progress = {.count = 0};
-    struct kv_cursor *cursor;
+    struct kv_cursor *cursor = NULL;
     buf_printf(buf, "{\"%s\":[", frame->member);
     TRY(scan_open(context, listing, page->after, &cursor));
     status_value result = items_write(context, cursor, frame, page->size_max, buf, &progress);
@@ -242,7 +242,7 @@ static status list_write(struct catalog_context *context, const struct listing *
     TRY(result);
     buf_str(buf, STR("],\"next-page-token\":"));
     if (progress.more) {
-        struct str token;
+        struct str token = {"", 0};
         TRY(token_make(context, listing, key_str(&progress.last), &token));
         json_write_string(buf, token);
     } else {
@@ -258,8 +258,8 @@ static status list_children(struct catalog_context *context, const struct catalo
                             struct catalog_response *out)
 {
     struct listing listing = {.kind = kind, .warehouse = warehouse->id};
-    struct list_page page;
-    struct frame frame;
+    struct list_page page = {.size_max = 0};
+    struct frame frame = {.member = NULL};
     TRY(catalog__namespace_find(context, warehouse->id, parent, &listing.parent));
     TRY(list__page(context, request, kind, warehouse->id, listing.parent, &page));
     TRY(frame_make(context, parent, kind == KEY_NAMESPACE, &frame));

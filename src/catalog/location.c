@@ -38,7 +38,7 @@ static const struct scheme schemes[] = {
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 }
 
 static int hex_digit(char c)
@@ -57,7 +57,8 @@ static size_t percent_decode(char *data, size_t size)
         bool escape = data[i] == '%' && size - i > 2 && hex_digit(data[i + 1]) >= 0 &&
                       hex_digit(data[i + 2]) >= 0;
         if (escape) {
-            data[to++] = (char)(hex_digit(data[i + 1]) * 16 + hex_digit(data[i + 2]));
+            data[to++] =
+                (char)(unsigned char)(hex_digit(data[i + 1]) * 16 + hex_digit(data[i + 2]));
             i += 2;
         } else {
             data[to++] = data[i];
@@ -194,8 +195,8 @@ static const char *canonical_append(struct buf *buf, struct str location)
         colon < 0 ? NULL : scheme_find(str_slice(location, 0, (size_t)colon));
     if (scheme == NULL)
         return "its scheme is not one of file, s3, gs and abfss";
-    struct str authority;
-    struct str path;
+    struct str authority = {"", 0};
+    struct str path = {"", 0};
     if (!split_authority(scheme, str_from_pos(location, (size_t)colon + 1), &authority, &path))
         return "it is not an absolute location";
     buf_printf(buf, "%s://", scheme->name);
@@ -256,7 +257,7 @@ status catalog_location_check(struct arena *arena, const struct catalog_warehous
                               struct str location, const char *what, struct diag *diag,
                               struct str *out)
 {
-    struct str canonical;
+    struct str canonical = {"", 0};
     TRY(location_canonical(arena, location, what, diag, &canonical));
     if (!catalog__location_within(canonical, warehouse->location)) {
         struct str text = shown(canonical);

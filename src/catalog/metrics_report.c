@@ -45,10 +45,10 @@ static status members_check(struct catalog_context *context, const struct json *
 
 OPERATION(operation__table_metrics)
 {
-    const struct json *body;
-    struct str type;
+    const struct json *body = NULL;
+    struct str type = {"", 0};
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     TRY(json_need_str(body, "report-type", "a metrics report", context->diag, &type));
     if (str_is(type, "scan-report")) {

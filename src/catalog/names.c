@@ -61,7 +61,7 @@ status catalog__namespace_parse(struct catalog_context *context, const struct js
     if (levels == NULL)
         return FAIL(context->diag, NOMEM, "could not parse %s: memory is exhausted", what);
     struct json_iter iter = json_iter(json);
-    const struct json *level;
+    const struct json *level = NULL;
     for (size_t i = 0; json_next(&iter, NULL, &level); i++) {
         if (!json_as_str(level, &levels[i]))
             return FAIL(context->diag, INVALID, "cannot parse %s: namespace levels are strings",
@@ -76,8 +76,8 @@ status catalog__ident_parse(struct catalog_context *context, const struct json *
                             const char *what, struct catalog_ident *out)
 {
     struct catalog_ident parsed;
-    struct str name;
-    const struct json *levels;
+    struct str name = {"", 0};
+    const struct json *levels = NULL;
     TRY(json_need_array(json, "namespace", what, context->diag, &levels));
     TRY(json_need_str(json, "name", what, context->diag, &name));
     TRY(catalog__namespace_parse(context, levels, what, &parsed));
@@ -115,8 +115,8 @@ static enum key_kind row_kind(enum catalog__kind kind)
 status names__row(struct catalog_context *context, const struct key *key, struct str name,
                   const struct json **out, uint64_t *out_id)
 {
-    struct str stored;
-    const struct json *row;
+    struct str stored = {"", 0};
+    const struct json *row = NULL;
     uint64_t id = 0;
     TRY(rows__get(context, key, &row));
     if (row != NULL) {
@@ -135,7 +135,7 @@ static status namespace_missing(struct catalog_context *context, const struct ca
                                 size_t level_count)
 {
     struct catalog_ident shorter = {.levels = ident->levels, .level_count = level_count};
-    struct str dotted;
+    struct str dotted = {"", 0};
     TRY(catalog__dotted(context, &shorter, &dotted));
     return FAIL(context->diag, NO_SUCH_NAMESPACE, "Namespace does not exist: %.*s",
                 STR_ARG(dotted));
@@ -164,8 +164,8 @@ status names__namespace_row(struct catalog_context *context, uint32_t warehouse,
 status catalog__namespace_find(struct catalog_context *context, uint32_t warehouse,
                                const struct catalog_ident *ident, uint64_t *out_id)
 {
-    const struct json *row;
-    uint64_t parent;
+    const struct json *row = NULL;
+    uint64_t parent = 0;
     return names__namespace_row(context, warehouse, ident, &row, out_id, &parent);
 }
 
@@ -185,7 +185,7 @@ status catalog__name_find(struct catalog_context *context, const struct catalog_
 {
     struct key key =
         key_child(place->warehouse.id, row_kind(kind), place->namespace_id, place->ident.name);
-    const struct json *row;
+    const struct json *row = NULL;
     TRY(names__row(context, &key, place->ident.name, &row, out_id));
     *out_found = row != NULL;
     return OK;
@@ -194,9 +194,9 @@ status catalog__name_find(struct catalog_context *context, const struct catalog_
 status catalog__name_must_be_free(struct catalog_context *context,
                                   const struct catalog__place *place, enum catalog__kind wanted)
 {
-    uint64_t id;
-    bool is_table;
-    bool is_view;
+    uint64_t id = 0;
+    bool is_table = false;
+    bool is_view = false;
     TRY(catalog__name_find(context, place, CATALOG_TABLE_KIND, &id, &is_table));
     TRY(catalog__name_find(context, place, CATALOG_VIEW_KIND, &id, &is_view));
     if (!is_table && !is_view)
@@ -254,11 +254,11 @@ status names__object_find(struct catalog_context *context,
 {
     struct catalog__place place;
     bool found = false;
-    uint64_t id;
+    uint64_t id = 0;
     status_value placed = catalog__place_find(context, warehouse, ident, &place);
     if (placed.code == STATUS_NO_SUCH_NAMESPACE) {
         diag_reset(context->diag);
-        struct str dotted;
+        struct str dotted = {"", 0};
         TRY(catalog__dotted(context, ident, &dotted));
         return names__missing(context, kind, dotted);
     }

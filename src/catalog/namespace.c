@@ -70,14 +70,14 @@ static status free_below(struct catalog_context *context, uint32_t warehouse,
 {
     struct catalog_ident above = {.levels = ident->levels, .level_count = ident->level_count - 1};
     struct str name = ident->levels[ident->level_count - 1];
-    uint64_t parent;
+    uint64_t parent = 0;
     TRY(catalog__namespace_find(context, warehouse, &above, &parent));
     struct key key = key_child(warehouse, KEY_NAMESPACE, parent, name);
-    const struct json *row;
-    uint64_t id;
+    const struct json *row = NULL;
+    uint64_t id = 0;
     TRY(names__row(context, &key, name, &row, &id));
     if (row != NULL) {
-        struct str dotted;
+        struct str dotted = {"", 0};
         TRY(catalog__dotted(context, ident, &dotted));
         return FAIL(context->diag, ALREADY_EXISTS, "Namespace already exists: %.*s",
                     STR_ARG(dotted));
@@ -88,10 +88,10 @@ static status free_below(struct catalog_context *context, uint32_t warehouse,
 
 OPERATION(operation__namespace_create)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     struct catalog_ident ident;
-    uint64_t parent;
-    uint64_t id;
+    uint64_t parent = 0;
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     const struct json *levels = json_get(body, "namespace");
     TRY(catalog__namespace_parse(context, levels, "a namespace request", &ident));
@@ -120,9 +120,9 @@ static status load_row(struct catalog_context *context, const struct catalog_req
 
 OPERATION(operation__namespace_load)
 {
-    const struct json *row;
-    uint64_t id;
-    uint64_t parent;
+    const struct json *row = NULL;
+    uint64_t id = 0;
+    uint64_t parent = 0;
     TRY(load_row(context, request, warehouse, &row, &id, &parent));
     struct buf properties = rows__buf(context);
     json_write(&properties, json_get(row, "properties"));
@@ -132,9 +132,9 @@ OPERATION(operation__namespace_load)
 
 OPERATION(operation__namespace_exists)
 {
-    const struct json *row;
-    uint64_t id;
-    uint64_t parent;
+    const struct json *row = NULL;
+    uint64_t id = 0;
+    uint64_t parent = 0;
     TRY(load_row(context, request, warehouse, &row, &id, &parent));
     out->http = 204;
     return OK;
@@ -152,7 +152,7 @@ static status must_be_empty(struct catalog_context *context, uint32_t warehouse,
     for (size_t i = 0; i < COUNTOF(contents); i++) {
         struct key prefix = key_in(warehouse, contents[i].kind);
         key_u64(&prefix, id);
-        bool any;
+        bool any = false;
         TRY(rows__any(context, &prefix, &any));
         if (any)
             return FAIL(context->diag, NAMESPACE_NOT_EMPTY,
@@ -164,10 +164,10 @@ static status must_be_empty(struct catalog_context *context, uint32_t warehouse,
 
 OPERATION(operation__namespace_drop)
 {
-    const struct json *row;
-    uint64_t id;
-    uint64_t parent;
-    struct str dotted;
+    const struct json *row = NULL;
+    uint64_t id = 0;
+    uint64_t parent = 0;
+    struct str dotted = {"", 0};
     TRY(load_row(context, request, warehouse, &row, &id, &parent));
     TRY(catalog__dotted(context, &request->ident, &dotted));
     TRY(must_be_empty(context, warehouse->id, id, dotted));
@@ -184,9 +184,9 @@ status catalog__namespace_location(struct catalog_context *context,
                                    const struct catalog_warehouse *warehouse,
                                    const struct catalog_ident *ident, struct str *out)
 {
-    const struct json *row;
-    uint64_t id;
-    uint64_t parent;
+    const struct json *row = NULL;
+    uint64_t id = 0;
+    uint64_t parent = 0;
     struct str location = {"", 0};
     TRY(names__namespace_row(context, warehouse->id, ident, &row, &id, &parent));
     (void)json_as_str(json_get(json_get(row, "properties"), "location"), &location);

@@ -18,35 +18,38 @@ struct property {
     struct str value;
     bool gone; /* removed or replaced */
 };
+struct sorted_property {
+    struct property *property;
+};
 struct property_list {
     struct property *items; /* in their own order */
     size_t count;
-    struct property **sorted; /* by key */
+    struct sorted_property *sorted; /* by key */
 };
 
 static int compare(const void *a, const void *b)
 {
-    const struct property *const *x = a;
-    const struct property *const *y = b;
-    return str_cmp((*x)->key, (*y)->key);
+    const struct sorted_property *x = a;
+    const struct sorted_property *y = b;
+    return str_cmp(x->property->key, y->property->key);
 }
 
 static struct property *find(const struct property_list *list, struct str key)
 {
     struct property wanted = {.key = key};
-    const struct property *pointer = &wanted;
+    struct sorted_property probe = {&wanted};
     if (list->count == 0)
         return NULL;
-    struct property **found =
-        bsearch(&pointer, list->sorted, list->count, sizeof(*list->sorted), compare);
-    return found == NULL ? NULL : *found;
+    struct sorted_property *found =
+        bsearch(&probe, list->sorted, list->count, sizeof(probe), compare);
+    return found == NULL ? NULL : found->property;
 }
 
 static status list_make(struct catalog_context *context, size_t count, struct property_list *out)
 {
     struct property_list list = {.count = 0};
     list.items = ARENA_ARRAY(context->arena, struct property, count + 1);
-    list.sorted = ARENA_ARRAY(context->arena, struct property *, count + 1);
+    list.sorted = ARENA_ARRAY(context->arena, struct sorted_property, count + 1);
     if (list.items == NULL || list.sorted == NULL)
         return FAIL(context->diag, NOMEM, "could not read properties: memory is exhausted");
     *out = list;
@@ -56,7 +59,7 @@ static status list_make(struct catalog_context *context, size_t count, struct pr
 static void list_sort(struct property_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        list->sorted[i] = &list->items[i];
+        list->sorted[i].property = &list->items[i];
     if (list->count > 1)
         qsort(list->sorted, list->count, sizeof(*list->sorted), compare);
 }
@@ -65,13 +68,14 @@ static void list_sort(struct property_list *list)
 static status map_read(struct catalog_context *context, const struct json *map, const char *what,
                        struct property_list *out)
 {
-    struct property_list list;
+    struct property_list list = {.count = 0};
     if (!json_is_null(map) && !json_is(map, JSON_OBJECT))
         return FAIL(context->diag, INVALID, "cannot parse %s: it must be an object", what);
     TRY(list_make(context, json_size(map), &list));
+    ASSERT(list.items != NULL && list.sorted != NULL);
     struct json_iter iter = json_iter(map);
-    struct str key;
-    const struct json *value;
+    struct str key = {"", 0};
+    const struct json *value = NULL;
     while (json_next(&iter, &key, &value)) {
         struct property *property = &list.items[list.count++];
         property->key = key;
@@ -108,7 +112,7 @@ static void write_kept(const struct property_list *list, struct json_writer *w)
 status properties__write(struct catalog_context *context, const struct catalog_warehouse *warehouse,
                          const struct json *properties, struct json_writer *w)
 {
-    struct property_list list;
+    struct property_list list = {.count = 0};
     TRY(map_read(context, properties, "namespace properties", &list));
     TRY(check_location(context, warehouse, &list));
     jw_object(w);
@@ -122,12 +126,13 @@ status properties__write(struct catalog_context *context, const struct catalog_w
 static status removals_read(struct catalog_context *context, const struct json *array,
                             struct property_list *out)
 {
-    struct property_list list;
+    struct property_list list = {.count = 0};
     if (!json_is_null(array) && !json_is(array, JSON_ARRAY))
         return FAIL(context->diag, INVALID, "cannot parse removals: they must be an array");
     TRY(list_make(context, json_size(array), &list));
+    ASSERT(list.items != NULL && list.sorted != NULL);
     struct json_iter iter = json_iter(array);
-    const struct json *value;
+    const struct json *value = NULL;
     while (json_next(&iter, NULL, &value)) {
         if (!json_as_str(value, &list.items[list.count++].key))
             return FAIL(context->diag, INVALID, "cannot parse removals: a key must be a string");
@@ -216,7 +221,7 @@ static status respond(struct catalog_context *context, const struct change *chan
 static status change_read(struct catalog_context *context, const struct catalog_request *request,
                           const struct catalog_warehouse *warehouse, struct change *out)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     struct change change = {.kept_count = 0};
     TRY(operation__body(context, request, &body));
     TRY(map_read(context, json_get(body, "updates"), "updates", &change.updates));
@@ -246,9 +251,9 @@ static status change_put(struct catalog_context *context, const struct catalog_r
 OPERATION(operation__namespace_properties)
 {
     struct change change;
-    const struct json *row;
-    uint64_t id;
-    uint64_t parent;
+    const struct json *row = NULL;
+    uint64_t id = 0;
+    uint64_t parent = 0;
     if (request->ident.level_count == 0)
         return FAIL(context->diag, INVALID, "The request names no namespace");
     TRY(change_read(context, request, warehouse, &change));

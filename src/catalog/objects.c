@@ -25,7 +25,7 @@ status operation__changes(struct catalog_context *context, const struct json *bo
                           const char *what, struct table__commit_request *out)
 {
     const struct json *requirements = json_get(body, "requirements");
-    const struct json *updates;
+    const struct json *updates = NULL;
     TRY(json_need_array(body, "updates", what, context->diag, &updates));
     if (!json_is_null(requirements) && !json_is(requirements, JSON_ARRAY))
         return FAIL(context->diag, INVALID, "cannot parse %s: requirements must be an array", what);
@@ -38,10 +38,10 @@ status operation__changes(struct catalog_context *context, const struct json *bo
 
 OPERATION(operation__table_create)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     struct catalog_ident ident;
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     TRY(ident_of_body(context, request, body, "a table request", &ident));
     TRY(catalog__place_find(context, warehouse, &ident, &place));
@@ -68,14 +68,14 @@ static status overwritten(struct catalog_context *context, const struct catalog_
 
 OPERATION(operation__table_register)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     struct catalog_ident ident;
     struct catalog__place place;
-    struct str location;
+    struct str location = {"", 0};
     bool overwrite = false;
-    bool found;
-    uint64_t old_id;
-    uint64_t id;
+    bool found = false;
+    uint64_t old_id = 0;
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     TRY(ident_of_body(context, request, body, "a register request", &ident));
     TRY(json_need_str(body, "metadata-location", "a register request", context->diag, &location));
@@ -90,18 +90,18 @@ OPERATION(operation__table_register)
 OPERATION(operation__table_load)
 {
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_TABLE_KIND, &place, &id));
     return table__load(context, request, &place, id, out);
 }
 
 OPERATION(operation__table_commit)
 {
-    const struct json *body;
-    struct table__commit_request change;
+    const struct json *body = NULL;
+    struct table__commit_request change = {.updates = NULL};
     struct catalog__place place;
-    uint64_t id;
-    uint64_t made;
+    uint64_t id = 0;
+    uint64_t made = 0;
     TRY(operation__body(context, request, &body));
     TRY(operation__changes(context, body, "a table commit", &change));
     TRY(transaction__place(context, warehouse, &request->ident, change.requirements, &place, &id));
@@ -112,7 +112,7 @@ OPERATION(operation__table_commit)
 OPERATION(operation__table_drop)
 {
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_TABLE_KIND, &place, &id));
     TRY(table__drop(context, &place, id, request->purge));
     TRY(catalog__name_delete(context, &place, CATALOG_TABLE_KIND));
@@ -123,7 +123,7 @@ OPERATION(operation__table_drop)
 OPERATION(operation__table_exists)
 {
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_TABLE_KIND, &place, &id));
     out->http = 204;
     return OK;
@@ -136,7 +136,7 @@ OPERATION(operation__table_exists)
 OPERATION(operation__table_unregister)
 {
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_TABLE_KIND, &place, &id));
     TRY(table__respond(context, &place, id, false, out));
     TRY(table__drop(context, &place, id, false));
@@ -147,10 +147,10 @@ OPERATION(operation__table_unregister)
 
 OPERATION(operation__view_create)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     struct catalog_ident ident;
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     TRY(ident_of_body(context, request, body, "a view request", &ident));
     TRY(catalog__place_find(context, warehouse, &ident, &place));
@@ -161,11 +161,11 @@ OPERATION(operation__view_create)
 
 OPERATION(operation__view_register)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     struct catalog_ident ident;
     struct catalog__place place;
-    struct str location;
-    uint64_t id;
+    struct str location = {"", 0};
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     TRY(ident_of_body(context, request, body, "a register request", &ident));
     TRY(json_need_str(body, "metadata-location", "a register request", context->diag, &location));
@@ -179,17 +179,17 @@ OPERATION(operation__view_register)
 OPERATION(operation__view_load)
 {
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_VIEW_KIND, &place, &id));
     return view__respond(context, &place, id, true, out);
 }
 
 OPERATION(operation__view_replace)
 {
-    const struct json *body;
-    struct table__commit_request change;
+    const struct json *body = NULL;
+    struct table__commit_request change = {.updates = NULL};
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     TRY(operation__changes(context, body, "a view commit", &change));
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_VIEW_KIND, &place, &id));
@@ -199,7 +199,7 @@ OPERATION(operation__view_replace)
 OPERATION(operation__view_drop)
 {
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_VIEW_KIND, &place, &id));
     TRY(view__drop(context, &place, id));
     TRY(catalog__name_delete(context, &place, CATALOG_VIEW_KIND));
@@ -210,7 +210,7 @@ OPERATION(operation__view_drop)
 OPERATION(operation__view_exists)
 {
     struct catalog__place place;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(names__object_find(context, warehouse, &request->ident, CATALOG_VIEW_KIND, &place, &id));
     out->http = 204;
     return OK;

@@ -20,8 +20,8 @@ static status must_be_free(struct catalog_context *context, const struct catalog
         const char *text;
     } kinds[] = {{CATALOG_VIEW_KIND, "View"}, {CATALOG_TABLE_KIND, "Table"}};
     for (size_t i = 0; i < COUNTOF(kinds); i++) {
-        uint64_t id;
-        bool found;
+        uint64_t id = 0;
+        bool found = false;
         TRY(catalog__name_find(context, destination, kinds[i].kind, &id, &found));
         if (found)
             return FAIL(context->diag, ALREADY_EXISTS,
@@ -35,12 +35,12 @@ static status object_rename(struct catalog_context *context, const struct catalo
                             const struct catalog_warehouse *warehouse, enum catalog__kind kind,
                             struct catalog_response *out)
 {
-    const struct json *body;
+    const struct json *body = NULL;
     struct catalog_ident from;
     struct catalog_ident to;
     struct catalog__place source;
     struct catalog__place destination;
-    uint64_t id;
+    uint64_t id = 0;
     TRY(operation__body(context, request, &body));
     TRY(catalog__ident_parse(context, json_get(body, "source"), "a rename source", &from));
     TRY(catalog__ident_parse(context, json_get(body, "destination"), "a rename destination", &to));

@@ -24,8 +24,8 @@ status rows__parse(struct catalog_context *context, struct str value, const stru
 
 status rows__get(struct catalog_context *context, const struct key *key, const struct json **out)
 {
-    struct str value;
-    bool found;
+    struct str value = {"", 0};
+    bool found = false;
     TRY(kv_get(context->view, key_str(key), context->diag, &value, &found));
     if (found)
         return rows__parse(context, value, out);
@@ -41,10 +41,10 @@ status rows__put(struct catalog_context *context, const struct key *key, const s
 
 status rows__any(struct catalog_context *context, const struct key *prefix, bool *out)
 {
-    struct kv_cursor *cursor;
+    struct kv_cursor *cursor = NULL;
     TRY(kv_scan_prefix(context->view, context->arena, key_str(prefix), context->diag, &cursor));
-    struct str key;
-    struct str value;
+    struct str key = {"", 0};
+    struct str value = {"", 0};
     status_value result = kv_next(cursor, context->diag, &key, &value, out);
     kv_close(cursor);
     return result;
@@ -64,8 +64,8 @@ status rows__str(struct catalog_context *context, const struct json *row, const 
 
 status rows__next(struct catalog_context *context, const struct key *counter, uint64_t *out)
 {
-    struct str value;
-    bool found;
+    struct str value = {"", 0};
+    bool found = false;
     uint64_t last = 0;
     TRY(kv_get(context->view, key_str(counter), context->diag, &value, &found));
     if (found && !str_to_u64(value, &last))

@@ -18,7 +18,7 @@
 
 static bool is_create(const struct json *requirement)
 {
-    struct str type;
+    struct str type = {"", 0};
     return json_as_str(json_get(requirement, "type"), &type) &&
            str_eq_nocase(type, STR("assert-create"));
 }
@@ -26,7 +26,7 @@ static bool is_create(const struct json *requirement)
 static bool asserts_create(const struct json *requirements)
 {
     struct json_iter iter = json_iter(requirements);
-    const struct json *requirement;
+    const struct json *requirement = NULL;
     while (json_next(&iter, NULL, &requirement)) {
         if (is_create(requirement))
             return true;
@@ -42,8 +42,8 @@ status transaction__place(struct catalog_context *context,
     if (!asserts_create(requirements))
         return names__object_find(context, warehouse, ident, CATALOG_TABLE_KIND, out_place, out_id);
     struct catalog__place place;
-    uint64_t id;
-    bool found;
+    uint64_t id = 0;
+    bool found = false;
     TRY(catalog__place_find(context, warehouse, ident, &place));
     TRY(catalog__name_find(context, &place, CATALOG_TABLE_KIND, &id, &found));
     if (!found)
@@ -92,7 +92,7 @@ static status change_place(struct catalog_context *context,
     diag_reset(context->diag);
     placed = catalog__place_find(context, warehouse, ident, &change->place);
     if (placed.code == STATUS_NO_SUCH_NAMESPACE) {
-        struct str dotted;
+        struct str dotted = {"", 0};
         diag_reset(context->diag);
         TRY(catalog__dotted(context, ident, &dotted));
         return names__missing(context, CATALOG_TABLE_KIND, dotted);
@@ -108,9 +108,9 @@ static status changes_read(struct catalog_context *context,
 {
     static const char what[] = "a table change";
     struct json_iter iter = json_iter(array);
-    const struct json *item;
+    const struct json *item = NULL;
     for (size_t i = 0; json_next(&iter, NULL, &item); i++) {
-        const struct json *identifier;
+        const struct json *identifier = NULL;
         struct catalog_ident ident;
         TRY(json_need_object(item, "identifier", what, context->diag, &identifier));
         TRY(catalog__ident_parse(context, identifier, what, &ident));
@@ -155,7 +155,7 @@ static status table_commit(struct catalog_context *context, const struct table_c
     if (changes[0].missing)
         return names__missing(context, CATALOG_TABLE_KIND, changes[0].place.dotted);
     struct catalog_response made = {0};
-    uint64_t id;
+    uint64_t id = 0;
     status_value committed =
         table__commit(context, &changes[0].place, changes[0].id, list, count, &made, &id);
     if (!is_ok(committed))
@@ -171,8 +171,8 @@ static status table_commit(struct catalog_context *context, const struct table_c
 
 OPERATION(operation__transaction_commit)
 {
-    const struct json *body;
-    const struct json *array;
+    const struct json *body = NULL;
+    const struct json *array = NULL;
     TRY(operation__body(context, request, &body));
     TRY(json_need_array(body, "table-changes", "a transaction", context->diag, &array));
     size_t count = json_size(array);

@@ -22,8 +22,8 @@ static struct key next_id_key(void)
 static status row_read(struct catalog_context *context, const struct json *row,
                        struct catalog_warehouse *out)
 {
-    uint64_t id;
-    struct str publish;
+    uint64_t id = 0;
+    struct str publish = {"", 0};
     struct catalog_warehouse read = {0};
     TRY(rows__u64(context, row, "id", &id));
     TRY(rows__str(context, row, "name", &read.name));
@@ -66,7 +66,7 @@ status catalog_warehouse_get(struct kv_reader *view, struct arena *arena, struct
     if (wanted.size > WAREHOUSE_NAME_MAX || !str_is_utf8(wanted))
         return FAIL(diag, NO_SUCH_WAREHOUSE, "Warehouse does not exist: its name is not valid");
     struct key key = key_warehouse(wanted);
-    const struct json *row;
+    const struct json *row = NULL;
     TRY(rows__get(&context, &key, &row));
     if (row == NULL)
         return FAIL(diag, NO_SUCH_WAREHOUSE, "Warehouse does not exist: %.*s", STR_ARG(wanted));
@@ -80,9 +80,9 @@ static status rows_read(struct catalog_context *context, struct kv_cursor *curso
     size_t count = 0;
     size_t capacity = 0;
     for (;;) {
-        struct str key;
-        struct str value;
-        bool found;
+        struct str key = {"", 0};
+        struct str value = {"", 0};
+        bool found = false;
         TRY(kv_next(cursor, context->diag, &key, &value, &found));
         if (!found)
             break;
@@ -96,7 +96,7 @@ static status rows_read(struct catalog_context *context, struct kv_cursor *curso
                 memcpy(grown, list, count * sizeof(*list));
             list = grown;
         }
-        const struct json *row;
+        const struct json *row = NULL;
         TRY(rows__parse(context, value, &row));
         TRY(row_read(context, row, &list[count]));
         count++;
@@ -110,7 +110,7 @@ status catalog_warehouse_list(struct kv_reader *view, struct arena *arena, struc
                               struct catalog_warehouse **out, size_t *out_count)
 {
     struct catalog_context context = {.view = view, .arena = arena, .diag = diag};
-    struct kv_cursor *cursor;
+    struct kv_cursor *cursor = NULL;
     TRY(kv_scan_prefix(view, arena, STR("W"), diag, &cursor));
     status_value result = rows_read(&context, cursor, out, out_count);
     kv_close(cursor);
@@ -141,8 +141,8 @@ static bool name_is_valid(struct str name)
 static status must_not_overlap(struct catalog_context *context, struct str name,
                                struct str location)
 {
-    struct catalog_warehouse *list;
-    size_t count;
+    struct catalog_warehouse *list = NULL;
+    size_t count = 0;
     TRY(catalog_warehouse_list(context->view, context->arena, context->diag, &list, &count));
     for (size_t i = 0; i < count; i++) {
         bool overlaps = catalog__location_within(location, list[i].location) ||
@@ -164,7 +164,7 @@ static status must_be_empty(struct catalog_context *context,
                                           KEY_PURGE};
     for (size_t i = 0; i < COUNTOF(kinds); i++) {
         struct key prefix = key_in(warehouse->id, kinds[i]);
-        bool any;
+        bool any = false;
         TRY(rows__any(context, &prefix, &any));
         if (any)
             return FAIL(context->diag, ILLEGAL_ARGUMENT,
@@ -187,11 +187,11 @@ status catalog_warehouse_put(struct catalog_context *context, struct str name, s
     TRY(catalog__location_canonical(context, location, &warehouse.location));
     TRY(must_not_overlap(context, name, warehouse.location));
     struct key key = key_warehouse(name);
-    const struct json *row;
+    const struct json *row = NULL;
     TRY(rows__get(context, &key, &row));
     if (row == NULL) {
         struct key counter = next_id_key();
-        uint64_t id;
+        uint64_t id = 0;
         TRY(rows__next(context, &counter, &id));
         ASSERT(id <= UINT32_MAX);
         warehouse.id = (uint32_t)id;
