@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http_request_fuzz.c - any bytes on a connection, read whole and read in pieces: both ways must see
- * the same requests, or refuse with the same code. The first byte says how large the pieces are.
+ * http_request_fuzz.c - any bytes on a connection, read whole and read in pieces: both ways must
+ * see the same requests, or refuse. The first byte says how large the pieces are.
  */
 #include "net/http_request.h"
 

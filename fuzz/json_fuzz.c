@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json_fuzz.c - any bytes as a JSON document: refused, or a document that is written and read back as
- * the same, byte for byte from the second writing on.
+ * json_fuzz.c - any bytes as a JSON document: refused, or a document that is written and read back
+ * as the same, byte for byte from the second writing on.
  */
 #include "base/json.h"
 
