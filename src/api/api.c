@@ -76,6 +76,32 @@ static void await_next(struct api_call *call)
     publisher_await(call->api->publisher, &call->wait);
 }
 
+/* A created table's folder, on a pool thread; without it the table is still there, so only a warning. */
+static void prepare_job(struct pool_task *job)
+{
+    struct api_call *call = CONTAINER_OF(job, struct api_call, job);
+    struct arena *arena = call->exchange->arena;
+    struct kv_snapshot *snapshot = NULL;
+    struct catalog_warehouse warehouse;
+    struct object_store *store;
+    struct diag diag = {0};
+    status_value result = node_read(call->api->node, &diag, &snapshot);
+    if (is_ok(result))
+        result = catalog_warehouse_get(&snapshot->reader, arena, call->request.warehouse,
+                                       call->api->options, &diag, &warehouse);
+    if (is_ok(result))
+        result = stores_get(call->api->stores, &warehouse, &diag, &store);
+    if (is_ok(result))
+        result = store->ops->prepare(store, call->response.metadata_folder, &diag);
+    kv_snapshot_close(snapshot);
+    if (!is_ok(result))
+        LOG(call->api->log, WARN, "table.folder.failed",
+            "the folder of a new table could not be created; engines may fail to write to it",
+            TEXT("folder", call->response.metadata_folder),
+            CSTR("why", diag_message(&diag, result.code)));
+    await_next(call);
+}
+
 static void write_done(struct node_task *self, status_value result, struct kv_snapshot *snapshot)
 {
     struct api_call *call = CONTAINER_OF(self, struct api_call, task);
@@ -84,7 +110,10 @@ static void write_done(struct node_task *self, status_value result, struct kv_sn
     call->evaluated_ns = call->api->env->ops->monotonic_ns(call->api->env);
     if (!is_ok(result))
         call->awaited = call->response.await_count = 0;
-    await_next(call);
+    call->job.run = prepare_job;
+    bool prepares = is_ok(result) && call->response.metadata_folder.size > 0;
+    if (!prepares || !is_ok(pool_submit(call->api->pool, &call->job, &call->diag)))
+        await_next(call);
 }
 
 static void submit_write(struct api_call *call)

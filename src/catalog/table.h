@@ -3,14 +3,16 @@
 /*
  * table.h - the table engine: the header row, the edit that a commit is, and its parts.
  *
- * An edit collects what one log entry does to one table. It reads through the context's view (which shows
- * the batch's own writes) and writes rows into the batch at once; only the header, the properties, the
- * snapshot log and the metadata log wait for table__build, which turns the edit into ONE new version.
+ * An edit collects what one log entry does to one table. It reads through the context's view (which
+ * shows the batch's own writes) and writes rows into the batch at once; only the header, the
+ * properties, the snapshot log and the metadata log wait for table__build, which turns the edit
+ * into ONE new version.
  *
  * T1  A row is read only when an update or requirement asks for it. An append reads the header, the
  *     snapshot's index row and one ref, whatever the history.
- * T2  Snapshot, snapshot-log and metadata-log ordinals are never used twice, so a document of an older
- *     version is bounded by the ordinals in that version's header and those rows need no undo rows.
+ * T2  Snapshot, snapshot-log and metadata-log ordinals are never used twice, so a document of an
+ *     older version is bounded by the ordinals in that version's header and those rows need no undo
+ *     rows.
  * T3  A snapshot was added by this edit exactly when its ordinal is not below base.next_snapshot.
  * T4  An index row is there exactly when its snapshot row is.
  *
@@ -27,7 +29,7 @@ enum {
     TABLE_CLOCK_SKEW_MS = 60000,
     TABLE_NO_SNAPSHOT = -1,
     TABLE_VALUE_MAX = 64 << 20, /* bytes of one row */
-    TABLE_ID_MAX = 2147000000   /* of a schema, spec or order; so that counting on never overflows */
+    TABLE_ID_MAX = 2147000000 /* of a schema, spec or order; so that counting on never overflows */
 };
 
 /* Everything the header row holds. Strings are borrowed from the arena. */
@@ -55,11 +57,11 @@ struct table_header {
     uint64_t first_metadata_log;
     uint64_t next_metadata_log;
     /* What every commit needs to know of the properties. */
-    int32_t versions_max;      /* write.metadata.previous-versions-max */
-    bool delete_after_commit;  /* write.metadata.delete-after-commit.enabled */
-    bool gzip;                 /* write.metadata.compression-codec */
-    struct str metadata_path;  /* write.metadata.path; empty: <location>/metadata */
-    struct str extra;          /* unknown top-level members: a JSON object, or empty */
+    int32_t versions_max;     /* write.metadata.previous-versions-max */
+    bool delete_after_commit; /* write.metadata.delete-after-commit.enabled */
+    bool gzip;                /* write.metadata.compression-codec */
+    struct str metadata_path; /* write.metadata.path; empty: <location>/metadata */
+    struct str extra;         /* unknown top-level members: a JSON object, or empty */
 };
 
 /* An empty table before its first update: the numbers of b.0. */
@@ -162,12 +164,16 @@ status table__index_put(struct table_edit *edit, int64_t snapshot_id,
                         struct table_snapshot_index index);
 struct table_snapshot_index table__index_decode(struct str row);
 
-/* The list with all rows of its kind (read at first use), and one item of it (reads one row if not yet
- * loaded; *out stays as it is when there is none). */
+/* The list with all rows of its kind (read at first use), and one item of it (reads one row if not
+ * yet loaded; *out stays as it is when there is none). */
 status table__schemas(struct table_edit *edit, struct table_items **out);
 status table__specs(struct table_edit *edit, struct table_items **out);
 status table__orders(struct table_edit *edit, struct table_items **out);
 status table__schema_find(struct table_edit *edit, int32_t id, const struct schema **out);
+/* The schema a new spec or order refers to: the current one, or while none is set (DuckDB creates
+ * tables with set-current-schema last) the one this request added. ILLEGAL_ARGUMENT "Cannot <what>
+ * before ...". */
+status table__schema_to_bind(struct table_edit *edit, const char *what, const struct schema **out);
 status table__spec_find(struct table_edit *edit, int32_t id, const struct spec **out);
 status table__order_find(struct table_edit *edit, int32_t id, const struct sort_order **out);
 status table__items_add(struct table_edit *edit, struct table_items *items, int32_t id,
@@ -186,8 +192,7 @@ status table__property_remove(struct table_edit *edit, struct str key);
 bool table__property_get(const struct table_edit *edit, const char *key, struct str *out);
 bool table__property_is_reserved(struct str key);
 /* Copies all members of a JSON object of strings; reserved names are left out. ILLEGAL_ARGUMENT. */
-status table__properties_set_all(struct table_edit *edit, const struct json *map,
-                                 const char *what);
+status table__properties_set_all(struct table_edit *edit, const struct json *map, const char *what);
 /* Writes the row and copies what commits need into the header, when the properties changed. */
 status table__properties_store(struct table_edit *edit);
 
@@ -227,8 +232,8 @@ status table__schema_add(struct table_edit *edit, const struct schema *schema);
 status table__spec_add(struct table_edit *edit, struct spec *spec, const struct schema *schema);
 status table__order_add(struct table_edit *edit, const struct sort_order *order,
                         const struct schema *schema);
-/* A location that a client chose: canonical and inside the warehouse; kept as written, without one trailing
- * slash. ILLEGAL_ARGUMENT. */
+/* A location that a client chose: canonical and inside the warehouse; kept as written, without one
+ * trailing slash. ILLEGAL_ARGUMENT. */
 status table__location_accept(struct table_edit *edit, struct str location, const char *what,
                               struct str *out);
 
@@ -258,6 +263,8 @@ status table__build_rows(struct table_edit *edit);
 /* Gives the edit its version: metadata log, metadata location, header row, outbox row. */
 status table__build_version(struct table_edit *edit, struct catalog_response *response);
 /* The header row of `now`. */
+/* <location>/metadata, or write.metadata.path. */
+status table__metadata_folder(struct table_edit *edit, struct str *out);
 status table__header_put(struct table_edit *edit);
 
 /* --- table_load.c --- */

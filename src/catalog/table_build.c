@@ -2,14 +2,14 @@
 /*
  * table_build.c - turns an edit into one new version of the table (catalogs.md b.5).
  *
- * B1  last-updated-ms never falls: it is the newest of the entry's stamp, the version before and the
- *     snapshot log.
+ * B1  last-updated-ms never falls: it is the newest of the entry's stamp, the version before and
+ *     the snapshot log.
  * B2  Snapshot log: snapshots that this edit made current only on the way leave no entry; an entry
  *     whose snapshot is removed takes everything before it along.
  * B3  The default spec and order are checked against the current schema only if one of the three
  *     changed: otherwise the check of an earlier version still stands.
- * B4  A snapshot that a branch or tag still points at cannot be removed (409). Java drops the ref with
- *     it and so loses a branch that was created while an expiry was planned.
+ * B4  A snapshot that a branch or tag still points at cannot be removed (409). Java drops the ref
+ *     with it and so loses a branch that was created while an expiry was planned.
  */
 #include "catalog/table.h"
 
@@ -242,8 +242,8 @@ static status append_metadata_log(struct table_edit *edit)
 {
     struct buf text;
     table__buf(edit, &text);
-    buf_printf(&text, "{\"timestamp-ms\":%" PRId64 ",\"metadata-file\":",
-               edit->base.last_updated_ms);
+    buf_printf(&text,
+               "{\"timestamp-ms\":%" PRId64 ",\"metadata-file\":", edit->base.last_updated_ms);
     json_write_string(&text, edit->base.metadata_location);
     buf_byte(&text, '}');
     TRY(buf_finish(&text, "metadata log entry", edit->context->diag));
@@ -251,15 +251,22 @@ static status append_metadata_log(struct table_edit *edit)
     return table__append(edit, &key, buf_view(&text));
 }
 
+status_value table__metadata_folder(struct table_edit *edit, struct str *out)
+{
+    struct str folder = edit->now.metadata_path;
+    if (folder.size == 0)
+        folder = arena_printf(edit->context->arena, "%.*s/metadata", STR_ARG(edit->now.location));
+    if (folder.data == NULL)
+        return FAIL(edit->context->diag, NOMEM, "could not name the metadata folder");
+    *out = folder;
+    return OK;
+}
+
 static status choose_metadata_location(struct table_edit *edit)
 {
     struct table_header *now = &edit->now;
-    struct str base = now->metadata_path;
-    if (base.size == 0) {
-        base = arena_printf(edit->context->arena, "%.*s/metadata", STR_ARG(now->location));
-        if (base.data == NULL)
-            return FAIL(edit->context->diag, NOMEM, "could not name the metadata file");
-    }
+    struct str base;
+    TRY(table__metadata_folder(edit, &base));
     now->version = edit->creating ? 0 : edit->base.version + 1;
     return catalog__metadata_path(edit->context, base, now->version, now->gzip,
                                   &now->metadata_location);

@@ -2,17 +2,17 @@
 /*
  * table_create.c - createTable and its staged form (catalogs.md b.6).
  *
- * The ids a client sends are not kept: field ids are given afresh, the spec and the order are bound again
- * by name. A staged table is made in a batch of its own that is thrown away; only its document is
- * answered, and nothing can be seen of it until a commit with assert-create.
+ * The ids a client sends are not kept: field ids are given afresh, the spec and the order are bound
+ * again by name. A staged table is made in a batch of its own that is thrown away; only its
+ * document is answered, and nothing can be seen of it until a commit with assert-create.
  *
- * Default location: <namespace's location, or warehouse and levels>/<table>-<uuid>. The uuid keeps a table
- * away from the files of another one that had this name before (a rename, a drop without purge).
+ * Default location: <namespace's location, or warehouse and levels>/<table>-<uuid>. The uuid keeps
+ * a table away from the files of another one that had this name before (a rename, a drop without
+ * purge).
  */
+#include "base/timefmt.h"
 #include "catalog/stream.h"
 #include "catalog/table.h"
-
-#include "base/timefmt.h"
 
 enum { SEGMENT_MAX = 128, STAGED_CHUNK = 64 << 10, DOCUMENT_MAX = 64 << 20 };
 
@@ -239,18 +239,17 @@ static status stage(struct catalog_context *context, const struct catalog__place
     TRY(stage_created_at(edit));
     TRY(table__build_rows(edit));
     TRY(table__header_put(edit));
-    struct catalog_response response = {.body = CATALOG_BODY_TABLE,
-                                        .warehouse = place->warehouse.id,
-                                        .with_config = true};
+    struct catalog_response response = {
+        .body = CATALOG_BODY_TABLE, .warehouse = place->warehouse.id, .with_config = true};
     TRY(collect_document(&scratch, &response, &out->json));
+    TRY(table__metadata_folder(edit, &out->metadata_folder));
     out->http = 200;
     out->body = CATALOG_BODY_JSON;
     return OK;
 }
 
 status_value table__create(struct catalog_context *context, const struct catalog__place *place,
-                           const struct json *body, struct catalog_response *out,
-                           uint64_t *out_id)
+                           const struct json *body, struct catalog_response *out, uint64_t *out_id)
 {
     bool staged = false;
     bool found = false;
@@ -273,6 +272,7 @@ status_value table__create(struct catalog_context *context, const struct catalog
     TRY(table__build_rows(edit));
     TRY(table__build_version(edit, out));
     TRY(table__respond_header(context, place, id, &edit->now, true, false, out));
+    TRY(table__metadata_folder(edit, &out->metadata_folder));
     *out_id = id;
     return OK;
 }

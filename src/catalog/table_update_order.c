@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_order.c - sort orders: add-sort-order, set-default-sort-order (catalogs.md b.1, b.3).
+ * table_update_order.c - sort orders: add-sort-order, set-default-sort-order (catalogs.md b.1,
+ * b.3).
  *
  * O1  Id 0 is the unsorted order and nothing else; sorted ones count from 1.
  */
@@ -63,10 +64,7 @@ status_value table__update_add_order(struct table_edit *edit, const struct json 
     const struct schema *schema = NULL;
     TRY(json_need_object(update, "sort-order", "add-sort-order", diag, &json));
     TRY(sort_parse(edit->context->arena, json, diag, &order));
-    TRY(table__schema_find(edit, edit->now.current_schema_id, &schema));
-    if (schema == NULL)
-        return FAIL(diag, ILLEGAL_ARGUMENT,
-                    "Cannot add a sort order before a current schema is set");
+    TRY(table__schema_to_bind(edit, "add a sort order", &schema));
     return table__order_add(edit, order, schema);
 }
 

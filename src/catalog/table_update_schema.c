@@ -2,8 +2,8 @@
 /*
  * table_update_schema.c - add-schema, set-current-schema, remove-schemas (catalogs.md b.1, b.2).
  *
- * The id in a sent schema and last-column-id are ignored: a schema that equals a stored one takes its id,
- * any other takes the next; last-column-id is the highest id ever seen and never falls.
+ * The id in a sent schema and last-column-id are ignored: a schema that equals a stored one takes
+ * its id, any other takes the next; last-column-id is the highest id ever seen and never falls.
  */
 #include "catalog/table.h"
 
@@ -125,5 +125,19 @@ status_value table__update_remove_schemas(struct table_edit *edit, const struct 
             return FAIL(diag, ILLEGAL_ARGUMENT, "Cannot remove the current schema");
         TRY(remove_schema(edit, id));
     }
+    return OK;
+}
+
+status_value table__schema_to_bind(struct table_edit *edit, const char *what,
+                                   const struct schema **out)
+{
+    const struct schema *schema = NULL;
+    TRY(table__schema_find(edit, edit->now.current_schema_id, &schema));
+    if (schema == NULL && edit->has_last_schema)
+        TRY(table__schema_find(edit, edit->last_schema_id, &schema));
+    if (schema == NULL)
+        return FAIL(edit->context->diag, ILLEGAL_ARGUMENT,
+                    "Cannot %s before a current schema is set", what);
+    *out = schema;
     return OK;
 }

@@ -2,21 +2,10 @@
 /*
  * table_update_spec.c - partition specs: add-spec, set-default-spec, remove-partition-specs.
  *
- * Fields without ids take the id of an equal field of an older spec, else the next one; Java starts again
- * from 1000, which can give one id to two different transforms. (catalogs.md b.1, b.3)
+ * Fields without ids take the id of an equal field of an older spec, else the next one; Java starts
+ * again from 1000, which can give one id to two different transforms. (catalogs.md b.1, b.3)
  */
 #include "catalog/table.h"
-
-static status current_schema(struct table_edit *edit, const char *what, const struct schema **out)
-{
-    const struct schema *schema = NULL;
-    TRY(table__schema_find(edit, edit->now.current_schema_id, &schema));
-    if (schema == NULL)
-        return FAIL(edit->context->diag, ILLEGAL_ARGUMENT,
-                    "Cannot %s before a current schema is set", what);
-    *out = schema;
-    return OK;
-}
 
 static bool find_compatible(const struct table_items *specs, const struct spec *spec,
                             int32_t *out_id)
@@ -96,7 +85,7 @@ status_value table__update_add_spec(struct table_edit *edit, const struct json *
     const struct schema *schema = NULL;
     TRY(json_need_object(update, "spec", "add-spec", edit->context->diag, &json));
     TRY(spec_parse(edit->context->arena, json, edit->context->diag, &spec));
-    TRY(current_schema(edit, "add a partition spec", &schema));
+    TRY(table__schema_to_bind(edit, "add a partition spec", &schema));
     return table__spec_add(edit, spec, schema);
 }
 
@@ -116,8 +105,8 @@ status_value table__update_set_default_spec(struct table_edit *edit, const struc
     const struct spec *spec = NULL;
     TRY(table__spec_find(edit, id, &spec));
     if (spec == NULL)
-        return FAIL(diag, ILLEGAL_ARGUMENT,
-                    "Cannot set default partition spec to unknown spec: %d", id);
+        return FAIL(diag, ILLEGAL_ARGUMENT, "Cannot set default partition spec to unknown spec: %d",
+                    id);
     edit->now.default_spec_id = id;
     edit->bindings_changed = true;
     edit->changed = true;

@@ -230,6 +230,21 @@ static status_value local_put(struct object_store *self, struct str location,
     return result;
 }
 
+static status_value local_prepare(struct object_store *self, struct str folder, struct diag *diag)
+{
+    char path[PATH_MAX_BYTES];
+    const char *name = path;
+    TRY(relative(of(self), folder, diag, path));
+    int parent = open_parent(of(self), path, &name);
+    if (parent < 0)
+        return failed(diag, errno, "create the folder of", folder);
+    status_value result = OK;
+    if (mkdirat(parent, name, 0755) != 0 && errno != EEXIST)
+        result = failed(diag, errno, "create", folder);
+    close(parent);
+    return result;
+}
+
 static status_value sync_path(const struct local_store *store, const char *path, int flags,
                               struct str location, struct diag *diag)
 {
@@ -312,7 +327,8 @@ static void local_close(struct object_store *self)
     mem_free(store);
 }
 
-static const struct object_store_ops local_ops = {.read = local_read,
+static const struct object_store_ops local_ops = {.prepare = local_prepare,
+                                                  .read = local_read,
                                                   .put = local_put,
                                                   .sync = local_sync,
                                                   .size = local_size,

@@ -18,6 +18,8 @@ struct object_source {
 
 struct object_store;
 struct object_store_ops {
+    /* Makes a folder where stores have folders, so that engines may write into it. */
+    status (*prepare)(struct object_store *self, struct str folder, struct diag *diag);
     /* NOT_FOUND "Failed to open input stream for file: <location>", TOO_LARGE, DENIED, IO. In the arena. */
     status (*read)(struct object_store *self, struct str location, size_t size_max,
                    struct arena *arena, struct diag *diag, struct str *out);
