@@ -209,7 +209,7 @@ void wal_close(struct wal *wal)
 
 static uint64_t segment_room(const struct wal *wal)
 {
-    return wal->superblock.segment_size_bytes - WAL_BLOCK;
+    return wal->segment_size_bytes - WAL_BLOCK;
 }
 
 size_t wal_payload_max(const struct wal *wal)
@@ -323,7 +323,7 @@ static void advance(struct wal *wal, const struct wal_record *records, size_t co
     wal->newest = *frame;
     wal->slot_pending = true;
     wal->tail_offset += wal_frame_size(frame->payload_size);
-    atomic_store(&wal->tail_room, wal->superblock.segment_size_bytes - wal->tail_offset);
+    atomic_store(&wal->tail_room, wal->segment_size_bytes - wal->tail_offset);
     wal->stats.bytes += frame->payload_size;
     wal->stats.frames++;
 }

@@ -158,6 +158,7 @@ status wal__open_files(struct wal *wal, struct diag *diag, unsigned *out_damaged
                     "no copy of the superblock in %s is valid: restore this node from a backup",
                     wal->dir);
     TRY(check_identity(wal, diag));
+    wal->segment_size_bytes = wal->superblock.segment_size_bytes;
     result = open_file(wal, "ring", ENV_OPEN_WRITE, diag, &wal->ring_file);
     return result.code == STATUS_NOT_FOUND ? missing(wal, "ring", diag) : result;
 }

@@ -65,8 +65,9 @@ struct wal {
     struct env_file *superblock_file;
     struct env_file *ring_file;
     struct wal_superblock superblock;
-    struct wal_state state;   /* first_index is derived from the extents */
-    struct wal_segments live; /* consecutive epochs; the last one is active */
+    uint64_t segment_size_bytes; /* the superblock's; constant, so other threads may read it */
+    struct wal_state state;      /* first_index is derived from the extents */
+    struct wal_segments live;    /* consecutive epochs; the last one is active */
     struct wal_extents extents;
     uint64_t next_seq;
     uint32_t chain;          /* header CRC of frame next_seq - 1 */

@@ -12,7 +12,7 @@ status wal__window(struct wal *wal, struct env_file *file, uint64_t offset, size
                    struct diag *diag, const char **out)
 {
     struct wal_window *w = &wal->in;
-    uint64_t limit = wal->superblock.segment_size_bytes;
+    uint64_t limit = wal->segment_size_bytes;
     ASSERT(offset % WAL_BLOCK == 0 && size % WAL_BLOCK == 0 && offset + size <= limit);
     if (w->file != file || offset < w->offset || offset + size > w->offset + w->size) {
         size_t wanted = (size_t)u64_min(u64_max(size, WAL_WINDOW), limit - offset);
@@ -45,7 +45,7 @@ static status load_frame(struct wal *wal, const struct wal_segment *segment, uin
     struct wal_frame frame;
     if (!wal__decode_frame(data, wal->superblock.salt, &frame) ||
         frame.epoch != segment->header.epoch || frame.offset != offset ||
-        wal_frame_size(frame.payload_size) > wal->superblock.segment_size_bytes - offset)
+        wal_frame_size(frame.payload_size) > wal->segment_size_bytes - offset)
         return damaged(wal, segment, offset, diag);
     TRY(wal__window(wal, segment->file, offset, (size_t)wal_frame_size(frame.payload_size), diag,
                     &data));

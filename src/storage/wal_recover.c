@@ -54,7 +54,8 @@ static status read_header(struct scan *scan, struct env_file *file, struct diag 
                           bool *out_valid, struct wal_segment_header *out)
 {
     struct wal *wal = scan->wal;
-    if (!wal__buffer_need(wal->allocator, &wal->in.buffer, WAL_WINDOW))
+    if (!wal__buffer_need(wal->allocator, &wal->in.buffer,
+                          (size_t)u64_min(WAL_WINDOW, wal->segment_size_bytes)))
         return out_of_memory(diag);
     memset(wal->in.buffer.data, 0, WAL_BLOCK);
     size_t got;
@@ -74,7 +75,7 @@ static status classify(struct scan *scan, uint64_t id, struct env_file *file, st
     status_value result;
     TRY_OUT(result, wal->env->ops->file_size(wal->env, file, diag, &size));
     TRY_OUT(result, read_header(scan, file, diag, &live, &segment.header));
-    if (live && size != wal->superblock.segment_size_bytes)
+    if (live && size != wal->segment_size_bytes)
         TRY_OUT(result, corrupt_at(wal, &segment, size, "a segment is cut short", diag));
     if (!live) {
         segment.index_max = size; /* of no other use for a free file */
@@ -203,7 +204,7 @@ static status check_header(struct wal *wal, const struct wal_segment *segment, u
         return corrupt_at(wal, segment, offset, "a frame is in the wrong place", diag);
     if (frame->seq != wal->next_seq || frame->previous_crc != wal->chain)
         return corrupt_at(wal, segment, offset, "the chain of frames is broken", diag);
-    uint64_t room = wal->superblock.segment_size_bytes - offset;
+    uint64_t room = wal->segment_size_bytes - offset;
     if (frame->payload_size > room || wal_frame_size(frame->payload_size) > room)
         return corrupt_at(wal, segment, offset, "a frame is larger than its segment", diag);
     return OK;
@@ -256,7 +257,7 @@ static status scan_segment(struct scan *scan, size_t at, struct diag *diag)
     uint64_t offset = WAL_BLOCK;
     bool good = true;
     wal->stats.torn_tail = false;
-    while (good && offset < wal->superblock.segment_size_bytes)
+    while (good && offset < wal->segment_size_bytes)
         TRY(next_frame(scan, segment, &offset, diag, &good));
     if (at + 1 < wal->live.count) {
         if (!continues(wal, &wal->live.items[at + 1].header))
@@ -286,8 +287,8 @@ static void start_from(struct wal *wal, const struct wal_segment_header *header)
 static status check_beyond_tail(struct wal *wal, struct diag *diag)
 {
     const struct wal_segment *active = wal__active(wal);
-    for (uint64_t offset = wal->tail_offset + WAL_BLOCK;
-         offset < wal->superblock.segment_size_bytes; offset += WAL_BLOCK) {
+    for (uint64_t offset = wal->tail_offset + WAL_BLOCK; offset < wal->segment_size_bytes;
+         offset += WAL_BLOCK) {
         struct wal_frame frame;
         bool found = false;
         TRY(find_header(wal, active, offset, diag, &found, &frame));
@@ -327,7 +328,7 @@ static status scan_all(struct scan *scan, struct diag *diag)
         TRY(scan_segment(scan, i, diag));
     if (wal->live.count > 0) {
         TRY(check_beyond_tail(wal, diag));
-        atomic_store(&wal->tail_room, wal->superblock.segment_size_bytes - wal->tail_offset);
+        atomic_store(&wal->tail_room, wal->segment_size_bytes - wal->tail_offset);
     }
     return check_ring_end(scan, diag);
 }
@@ -337,7 +338,7 @@ static void keep_free_files(struct scan *scan)
 {
     struct wal *wal = scan->wal;
     for (size_t i = 0; i < scan->free_count; i++) {
-        bool whole = scan->free[i].index_max == wal->superblock.segment_size_bytes;
+        bool whole = scan->free[i].index_max == wal->segment_size_bytes;
         wal__recycle(wal, &scan->free[i], whole);
     }
     scan->free_count = 0;

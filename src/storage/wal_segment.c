@@ -60,7 +60,7 @@ static void remove_file(struct wal *wal, uint64_t id)
 
 static status fill_with_zeros(struct wal *wal, struct env_file *file, struct diag *diag)
 {
-    uint64_t size = wal->superblock.segment_size_bytes;
+    uint64_t size = wal->segment_size_bytes;
     struct wal_buffer zeros = {0};
     if (!wal__buffer_need(wal->allocator, &zeros, (size_t)u64_min(size, WAL_WINDOW)))
         return FAIL(diag, NOMEM, "could not prepare a segment: out of memory");
@@ -202,6 +202,6 @@ status wal__roll(struct wal *wal, struct diag *diag)
     superblock.last_epoch = next.header.epoch;
     TRY(wal__write_superblock(wal, &superblock, diag));
     wal->tail_offset = WAL_BLOCK;
-    atomic_store(&wal->tail_room, superblock.segment_size_bytes - WAL_BLOCK);
+    atomic_store(&wal->tail_room, wal->segment_size_bytes - WAL_BLOCK);
     return OK;
 }

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { WALKS = 60, CUTS_PER_WALK = 30, IMAGES_PER_CUT = 3, STEPS = 40 };
+enum { WALKS = 45, CUTS_PER_WALK = 30, IMAGES_PER_CUT = 3, STEPS = 40 };
 
 static void check(struct wal_walk *walk, uint64_t seed, uint64_t cut, uint64_t image)
 {
