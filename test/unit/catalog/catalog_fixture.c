@@ -85,7 +85,7 @@ struct change {
 static status_value change_open(struct fixture *fixture, struct change *change)
 {
     *change = (struct change){.diag = {.count = 0}};
-    arena_init(&change->arena, fixture->allocator, ARENA_BUDGET);
+    arena_init(&change->arena, fixture->allocator, fixture->budget_bytes);
     fixture->now_ms++;
     fixture->writes = 0;
     ASSERT(is_ok(kv_store_snapshot(fixture->store, &change->diag, &change->snapshot)));
@@ -265,7 +265,9 @@ static const char *run_read(struct fixture *fixture, const struct line *line)
 {
     struct change change;
     struct catalog_response response = {0};
-    ASSERT(is_ok(change_open(fixture, &change)) || fixture->allocator != allocator_heap());
+    /* A read needs no batch, so it may go on when there is no memory for one. */
+    (void)is_ok(change_open(fixture, &change));
+    diag_reset(&change.diag);
     change.context.batch = NULL;
     status_value result = catalog_read(&change.context, &line->request, &response);
     const char *answer = is_ok(result) ? answer_text(fixture, change.reader, &response, &line->show)
@@ -332,6 +334,7 @@ void fixture_open(struct fixture *fixture)
 {
     struct diag diag = {.count = 0};
     *fixture = (struct fixture){.allocator = allocator_heap(),
+                                .budget_bytes = ARENA_BUDGET,
                                 .options = {.default_warehouse = STR("lake"),
                                             .idempotency_lifetime_ms = 30 * 60 * 1000,
                                             .page_size_max = 1000},

@@ -48,6 +48,7 @@ struct fixture {
     struct kv_store *store;
     struct arena arena;
     struct allocator *allocator; /* of each request; the heap unless a test sets another */
+    size_t budget_bytes;         /* of each request's arena */
     struct prng prng;
     struct catalog_options options;
     uint64_t now_ms;

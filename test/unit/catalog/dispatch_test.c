@@ -275,36 +275,67 @@ static const char *const lines[] = {
     "NAMESPACE_DROP b key=14",
 };
 
-/*
- * For every operation the first, second … allocation fails: the answer is 503 and nothing is
- * applied, until there is enough memory; then the answer is the one of a run that never failed.
- */
-static void every_allocation_may_fail(void **state)
+/* One line with too little memory, then more and more; `limit` sets the n-th. */
+static void run_until_it_fits(struct fixture *smooth, struct fixture *rough, const char *line,
+                              void (*limit)(struct fixture *, size_t))
 {
-    (void)state;
+    const char *wanted = fixture_run(smooth, line);
+    const char *answer = "503";
+    uint64_t index = rough->index;
+    for (size_t n = 1; strncmp(answer, "503", 3) == 0; n++) {
+        assert_int_equal(rough->index, index);
+        limit(rough, n);
+        rough->now_ms = smooth->now_ms - 1;
+        answer = fixture_run(rough, line);
+    }
+    if (strncmp(answer, wanted, 4) != 0)
+        fail_msg("%s\nwanted: %s\nanswer: %s", line, wanted, answer);
+}
+
+static void run_lines_until_they_fit(void (*limit)(struct fixture *, size_t))
+{
     struct fixture smooth;
     struct fixture rough;
     fixture_open(&smooth);
     fixture_open(&rough);
-    for (size_t i = 0; i < COUNTOF(lines); i++) {
-        const char *wanted = fixture_run(&smooth, lines[i]);
-        const char *answer = "503";
-        uint64_t index = rough.index;
-        for (uint64_t call = 1; strncmp(answer, "503", 3) == 0; call++) {
-            struct failing_allocator failing;
-            failing_allocator_init(&failing, call);
-            assert_int_equal(rough.index, index);
-            rough.allocator = &failing.base;
-            rough.now_ms = smooth.now_ms - 1;
-            answer = fixture_run(&rough, lines[i]);
-            assert_int_equal(failing.live_bytes, 0);
-        }
-        rough.allocator = allocator_heap();
-        assert_int_equal(strncmp(answer, wanted, 4), 0);
-    }
+    for (size_t i = 0; i < COUNTOF(lines); i++)
+        run_until_it_fits(&smooth, &rough, lines[i], limit);
+    rough.allocator = allocator_heap();
+    rough.budget_bytes = smooth.budget_bytes;
     assert_int_equal(fixture_rows(&rough, STR("C")), fixture_rows(&smooth, STR("C")));
     fixture_close(&smooth);
     fixture_close(&rough);
+}
+
+static struct failing_allocator failing;
+
+static void limit_calls(struct fixture *fixture, size_t n)
+{
+    assert_int_equal(failing.live_bytes, 0);
+    failing_allocator_init(&failing, n);
+    fixture->allocator = &failing.base;
+}
+
+static void limit_bytes(struct fixture *fixture, size_t n)
+{
+    fixture->budget_bytes = n * 64;
+}
+
+/*
+ * For every operation the first, second … allocation fails, or memory ends after ever more bytes:
+ * the answer is 503 and nothing is applied, until there is enough; then the answer and the rows are
+ * those of a run that never failed.
+ */
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    run_lines_until_they_fit(limit_calls);
+}
+
+static void memory_may_end_at_any_byte(void **state)
+{
+    (void)state;
+    run_lines_until_they_fit(limit_bytes);
 }
 
 int main(void)
@@ -322,6 +353,7 @@ int main(void)
         cmocka_unit_test(metrics_reports_are_checked),
         cmocka_unit_test(every_operation_has_its_facts),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(memory_may_end_at_any_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
