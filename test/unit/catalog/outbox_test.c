@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * outbox_test.c - the outbox: what a commit leaves, every unpublished version rebuilt byte by byte from
- * newer rows, what publishing removes; dropped tables.
+ * outbox_test.c - the outbox: what a commit leaves, every unpublished version rebuilt byte by byte
+ * from newer rows, what publishing removes; dropped tables.
  */
 #include "kv/keys.h"
 #include "table_support.h"
@@ -111,8 +111,12 @@ static const char *random_update(struct fixture *f, struct prng *prng, int step)
                  step + 1, current, step + 1, (unsigned long long)f->now_ms,
                  prng_chance(prng, 3, 4) ? "main" : "dev", step + 1);
         break;
-    case 4: snprintf(text, 1000, "{'action':'set-properties','updates':{'k%d':'%d'}}", id % 5, step); break;
-    case 5: snprintf(text, 1000, "{'action':'remove-properties','removals':['k%d']}", id % 5); break;
+    case 4:
+        snprintf(text, 1000, "{'action':'set-properties','updates':{'k%d':'%d'}}", id % 5, step);
+        break;
+    case 5:
+        snprintf(text, 1000, "{'action':'remove-properties','removals':['k%d']}", id % 5);
+        break;
     case 6:
         snprintf(text, 1000,
                  "{'action':'add-schema','schema':{'type':'struct','fields':[{'id':1,'name':'id',"
@@ -126,14 +130,18 @@ static const char *random_update(struct fixture *f, struct prng *prng, int step)
                  "'source-id':1}]}},{'action':'set-default-spec','spec-id':-1}",
                  id, id);
         break;
-    case 8: snprintf(text, 1000, "{'action':'remove-partition-specs','spec-ids':[%d,0]}", id % 4); break;
+    case 8:
+        snprintf(text, 1000, "{'action':'remove-partition-specs','spec-ids':[%d,0]}", id % 4);
+        break;
     case 9:
         snprintf(text, 1000,
                  "{'action':'set-snapshot-ref','ref-name':'%s','type':'branch','snapshot-id':%d}",
                  prng_chance(prng, 1, 2) ? "main" : "b", id);
         break;
-    case 10: snprintf(text, 1000, "{'action':'remove-snapshot-ref','ref-name':'%s'}",
-                      prng_chance(prng, 1, 2) ? "dev" : "b"); break;
+    case 10:
+        snprintf(text, 1000, "{'action':'remove-snapshot-ref','ref-name':'%s'}",
+                 prng_chance(prng, 1, 2) ? "dev" : "b");
+        break;
     case 11:
         snprintf(text, 1000, "{'action':'remove-snapshots','snapshot-ids':[%d,%d,%d]}", id, id + 1,
                  id / 2);
@@ -144,9 +152,7 @@ static const char *random_update(struct fixture *f, struct prng *prng, int step)
                  "'statistics-path':'p','file-size-in-bytes':%d}}",
                  id, step);
         break;
-    default:
-        snprintf(text, 1000, "{'action':'remove-schemas','schema-ids':[%d]}", id % 3);
-        break;
+    default: snprintf(text, 1000, "{'action':'remove-schemas','schema-ids':[%d]}", id % 3); break;
     }
     return text;
 }
@@ -166,8 +172,8 @@ static void check_all(struct fixture *f, const struct remembered *made, size_t m
                 want = &made[m];
         }
         assert_non_null(want);
-        assert_true(is_ok(catalog_publish_open(&snapshot->reader, &f->arena, &jobs[i].version,
-                                               &diag, &stream)));
+        assert_true(is_ok(
+            catalog_publish_open(&snapshot->reader, &f->arena, &jobs[i].version, &diag, &stream)));
         assert_string_equal(table_drain(f, stream, 97).data, want->document);
     }
     kv_snapshot_close(snapshot);
@@ -248,13 +254,12 @@ static void published_versions_are_gone(void **state)
     table_commit(&f, "", APPEND(10, -1, 1, 100), NULL);
     publish_nth(&f, 0);
     assert_true(is_ok(kv_store_snapshot(f.store, &diag, &snapshot)));
-    assert_true(is_ok(catalog_outbox_get(&snapshot->reader, &f.arena, &jobs[0].version, &diag,
-                                         &job, &found)));
+    assert_true(is_ok(
+        catalog_outbox_get(&snapshot->reader, &f.arena, &jobs[0].version, &diag, &job, &found)));
     assert_false(found);
-    assert_int_equal(catalog_publish_open(&snapshot->reader, &f.arena, &jobs[0].version, &diag,
-                                          &stream)
-                         .code,
-                     STATUS_NOT_FOUND);
+    assert_int_equal(
+        catalog_publish_open(&snapshot->reader, &f.arena, &jobs[0].version, &diag, &stream).code,
+        STATUS_NOT_FOUND);
     kv_snapshot_close(snapshot);
     fixture_close(&f);
 }
@@ -296,8 +301,7 @@ static void lists_stop_at_their_limit(void **state)
     table_open(&f, 2);
     table_commit(&f, "", APPEND(10, -1, 1, 100), NULL);
     assert_true(is_ok(kv_store_snapshot(f.store, &diag, &snapshot)));
-    assert_true(
-        is_ok(catalog_outbox_list(&snapshot->reader, &f.arena, 1, &diag, &jobs, &count)));
+    assert_true(is_ok(catalog_outbox_list(&snapshot->reader, &f.arena, 1, &diag, &jobs, &count)));
     assert_int_equal(count, 1);
     assert_int_equal(jobs[0].version.version, 0);
     kv_snapshot_close(snapshot);

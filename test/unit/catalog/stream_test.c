@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stream_test.c - a document comes out the same whatever the size of the pieces, in the order of Iceberg's
- * writer, and with memory that does not grow with the table. ETags and conditional loads.
+ * stream_test.c - a document comes out the same whatever the size of the pieces, in the order of
+ * Iceberg's writer, and with memory that does not grow with the table. ETags and conditional loads.
  */
 #include "table_support.h"
 
@@ -23,10 +23,8 @@ static const struct catalog_response *load(struct fixture *f, struct kv_snapshot
                                       .ident = {level, 1, STR("t")},
                                       .refs_only = refs_only,
                                       .if_none_match = str_from(if_none_match)};
-    struct catalog_context context = {.view = &snapshot->reader,
-                                      .arena = &f->arena,
-                                      .options = &f->options,
-                                      .diag = &diag};
+    struct catalog_context context = {
+        .view = &snapshot->reader, .arena = &f->arena, .options = &f->options, .diag = &diag};
     assert_true(is_ok(catalog_read(&context, &request, response)));
     return response;
 }
@@ -36,8 +34,7 @@ static struct str drain(struct fixture *f, struct kv_snapshot *snapshot,
 {
     struct diag diag = {.count = 0};
     struct catalog_stream *stream = NULL;
-    assert_true(
-        is_ok(catalog_stream_open(&snapshot->reader, &f->arena, response, &diag, &stream)));
+    assert_true(is_ok(catalog_stream_open(&snapshot->reader, &f->arena, response, &diag, &stream)));
     return table_drain(f, stream, piece);
 }
 
@@ -68,14 +65,29 @@ static void pieces_of_any_size(void **state)
 
 static void members_in_the_order_of_the_writer(void **state)
 {
-    static const char *const order[] = {
-        "\"format-version\"", "\"table-uuid\"", "\"location\"", "\"last-sequence-number\"",
-        "\"last-updated-ms\"", "\"last-column-id\"", "\"current-schema-id\"", "\"schemas\"",
-        "\"default-spec-id\"", "\"partition-specs\"", "\"last-partition-id\"",
-        "\"default-sort-order-id\"", "\"sort-orders\"", "\"properties\"",
-        "\"current-snapshot-id\"", "\"next-row-id\"", "\"encryption-keys\"", "\"refs\"",
-        "\"snapshots\"", "\"statistics\"", "\"partition-statistics\"", "\"snapshot-log\"",
-        "\"metadata-log\""};
+    static const char *const order[] = {"\"format-version\"",
+                                        "\"table-uuid\"",
+                                        "\"location\"",
+                                        "\"last-sequence-number\"",
+                                        "\"last-updated-ms\"",
+                                        "\"last-column-id\"",
+                                        "\"current-schema-id\"",
+                                        "\"schemas\"",
+                                        "\"default-spec-id\"",
+                                        "\"partition-specs\"",
+                                        "\"last-partition-id\"",
+                                        "\"default-sort-order-id\"",
+                                        "\"sort-orders\"",
+                                        "\"properties\"",
+                                        "\"current-snapshot-id\"",
+                                        "\"next-row-id\"",
+                                        "\"encryption-keys\"",
+                                        "\"refs\"",
+                                        "\"snapshots\"",
+                                        "\"statistics\"",
+                                        "\"partition-statistics\"",
+                                        "\"snapshot-log\"",
+                                        "\"metadata-log\""};
     struct fixture f;
     (void)state;
     table_open(&f, 3);

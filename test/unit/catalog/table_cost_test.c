@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_cost_test.c - a commit costs its delta, not its history: the store is asked the same number of
- * questions and gets the same number of rows at 10 and at 5,000 snapshots. And no allocation that fails
- * leaves half a change.
+ * table_cost_test.c - a commit costs its delta, not its history: the store is asked the same number
+ * of questions and gets the same number of rows at 10 and at 5,000 snapshots. And no allocation
+ * that fails leaves half a change.
  */
 #include "failing_allocator.h"
 #include "table_support.h"
@@ -78,8 +78,7 @@ static struct cost cost_of(struct fixture *f, const char *updates)
     struct kv_snapshot *snapshot = NULL;
     struct catalog_response response = {0};
     struct str level = STR("a");
-    struct catalog_request request = {.op = CATALOG_TABLE_COMMIT,
-                                      .ident = {&level, 1, STR("t")}};
+    struct catalog_request request = {.op = CATALOG_TABLE_COMMIT, .ident = {&level, 1, STR("t")}};
     struct json_limits limits = json_limits_request();
     char text[4000];
     snprintf(text, sizeof(text),
@@ -130,10 +129,11 @@ static void grow(struct fixture *f, int snapshots)
                  NULL);
     for (int i = 1; i <= snapshots; i++) {
         char updates[1000];
-        snprintf(updates, sizeof(updates),
-                 "{'action':'add-snapshot','snapshot':{'snapshot-id':%d,'parent-snapshot-id':%d,"
-                 "'sequence-number':%d,'timestamp-ms':1700000001000,'manifest-list':'m'}}," MAIN(%d),
-                 100000 + i, i == 1 ? -1 : 100000 + i - 1, i, 100000 + i);
+        snprintf(
+            updates, sizeof(updates),
+            "{'action':'add-snapshot','snapshot':{'snapshot-id':%d,'parent-snapshot-id':%d,"
+            "'sequence-number':%d,'timestamp-ms':1700000001000,'manifest-list':'m'}}," MAIN(% d),
+            100000 + i, i == 1 ? -1 : 100000 + i - 1, i, 100000 + i);
         assert_string_equal(table_commit(f, "", updates, NULL), "200");
     }
     table_change(f, publish_everything, NULL);
@@ -205,10 +205,11 @@ static void failing_allocations_change_nothing(void **state)
     (void)state;
     survive("TABLE_CREATE a {'name':'n','schema':" SCHEMA_TWO "}", false);
     survive("TABLE_CREATE a {'name':'n','stage-create':true,'schema':" SCHEMA_TWO "}", false);
-    survive("TABLE_COMMIT a/t {'requirements':[],'updates':[" APPEND(10, -1, 1, 100) ","
-            "{'action':'add-schema','schema':" SCHEMA_THREE "},"
-            "{'action':'set-current-schema','schema-id':-1},"
-            "{'action':'set-properties','updates':{'a':'b','c':'d'}}]}",
+    survive("TABLE_COMMIT a/t {'requirements':[],'updates':[" APPEND(
+                10, -1, 1, 100) ","
+                                "{'action':'add-schema','schema':" SCHEMA_THREE "},"
+                                "{'action':'set-current-schema','schema-id':-1},"
+                                "{'action':'set-properties','updates':{'a':'b','c':'d'}}]}",
             true);
 }
 

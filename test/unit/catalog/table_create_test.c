@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_create_test.c - createTable, staged creates, loads and their ETags (catalogs.md a.6, a.10, b.6).
+ * table_create_test.c - createTable, staged creates, loads and their ETags (catalogs.md a.6, a.10,
+ * b.6).
  */
 #include "table_support.h"
 
@@ -43,11 +44,11 @@ static void properties_and_version(void **state)
     struct fixture f;
     (void)state;
     table_open(&f, 2);
-    assert_string_equal(
-        run_quoted(&f, "TABLE_CREATE a show=properties {'name':'n','schema':" SCHEMA_TWO
-                       ",'properties':{'format-version':'3','uuid':'x','k':'v',"
-                       "'write.parquet.compression-codec':'gzip'}}"),
-        "200 {\"k\":\"v\",\"write.parquet.compression-codec\":\"gzip\"}");
+    assert_string_equal(run_quoted(&f,
+                                   "TABLE_CREATE a show=properties {'name':'n','schema':" SCHEMA_TWO
+                                   ",'properties':{'format-version':'3','uuid':'x','k':'v',"
+                                   "'write.parquet.compression-codec':'gzip'}}"),
+                        "200 {\"k\":\"v\",\"write.parquet.compression-codec\":\"gzip\"}");
     EXPECT(&f, "TABLE_LOAD a/n show=format-version", "200 3");
     EXPECT(&f, "TABLE_LOAD a/n show=next-row-id", "200 0");
     EXPECT(&f, "TABLE_LOAD a/n show=current-snapshot-id", "200 null");
@@ -96,7 +97,8 @@ static void refusals(void **state)
 /* A name that comes back must not get the old files (dropAfterRenameDoesntCorruptTable). */
 static void default_locations_are_unique(void **state)
 {
-    static const char create[] = "TABLE_CREATE a show=location {'name':'n','schema':" SCHEMA_TWO "}";
+    static const char create[] =
+        "TABLE_CREATE a show=location {'name':'n','schema':" SCHEMA_TWO "}";
     struct fixture f;
     (void)state;
     table_open(&f, 2);
@@ -114,8 +116,8 @@ static void odd_names_make_plain_locations(void **state)
     struct fixture f;
     (void)state;
     table_open(&f, 2);
-    const char *answer = run_quoted(&f, "TABLE_CREATE a show=location {'name':'../x y?é','schema':"
-                                        SCHEMA_TWO "}");
+    const char *answer =
+        run_quoted(&f, "TABLE_CREATE a show=location {'name':'../x y?é','schema':" SCHEMA_TWO "}");
     assert_non_null(strstr(answer, "\"file:///lake/a/_._x_y___-"));
     fixture_close(&f);
 }
@@ -139,19 +141,17 @@ static void staging_leaves_nothing(void **state)
     (void)state;
     table_open(&f, 2);
     size_t rows = fixture_rows(&f, STR("C"));
-    const char *answer =
-        run_quoted(&f, "TABLE_CREATE a show= {'name':'n','stage-create':true,'schema':" SCHEMA_TWO
-                       "}");
+    const char *answer = run_quoted(
+        &f, "TABLE_CREATE a show= {'name':'n','stage-create':true,'schema':" SCHEMA_TWO "}");
     assert_ptr_equal(strstr(answer, "200 {\"metadata\":{\"format-version\":2,"), answer);
     assert_non_null(strstr(answer, "\"created-at\":\"2023-11-14T22:13:20."));
     assert_non_null(strstr(answer, ",\"config\":{}}"));
     assert_int_equal(fixture_rows(&f, STR("C")), rows);
     assert_int_equal(f.await_count, 0);
     EXPECT_BEGINS(&f, "TABLE_LOAD a/n", "404 ");
-    EXPECT_BEGINS(&f,
-                  quoted(&f, "TABLE_CREATE a {'name':'t','stage-create':true,'schema':" SCHEMA_TWO
-                             "}"),
-                  "409 AlreadyExistsException");
+    EXPECT_BEGINS(
+        &f, quoted(&f, "TABLE_CREATE a {'name':'t','stage-create':true,'schema':" SCHEMA_TWO "}"),
+        "409 AlreadyExistsException");
     fixture_close(&f);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_register_test.c - metadata files of every format version taken apart and put together again: the
- * document that is served says what the file said (catalogs.md b.5, b.6).
+ * table_register_test.c - metadata files of every format version taken apart and put together
+ * again: the document that is served says what the file said (catalogs.md b.5, b.6).
  */
 #include "table_support.h"
 
@@ -48,23 +48,24 @@
     "'current-snapshot-id':3055729675574597004,'snapshots':" SNAPSHOTS "," LOGS
 #define UNKNOWN ",'x-future':{'big':123456789012345678901234567890,'list':[{'k':null}]},'x-b':-0.5"
 
-static const char file_v2[] =
-    "{" HEAD("2") "'last-sequence-number':2," MODERN UNKNOWN "}";
+static const char file_v2[] = "{" HEAD("2") "'last-sequence-number':2," MODERN UNKNOWN "}";
 static const char file_v3[] =
     "{" HEAD("3") "'last-sequence-number':2,'next-row-id':55,'encryption-keys':[{'key-id':'k',"
-    "'encrypted-key-metadata':'eA=='}]," MODERN UNKNOWN "}";
+                  "'encrypted-key-metadata':'eA=='}]," MODERN UNKNOWN "}";
 static const char file_v4[] =
     "{" HEAD("4") "'last-sequence-number':2,'next-row-id':55," MODERN UNKNOWN "}";
-static const char file_v1[] =
-    "{" HEAD("1") "'schema':" SCHEMA_JSON ",'partition-spec':[{'name':'id_b','transform':"
-    "'bucket[16]','source-id':1,'field-id':1000}],'schemas':[" SCHEMA_JSON "],"
-    "'current-schema-id':1,'partition-specs':[{'spec-id':0,'fields':[{'name':'id_b','transform':"
-    "'bucket[16]','source-id':1,'field-id':1000}]}],'default-spec-id':0,'last-partition-id':1000,"
-    "'sort-orders':" ORDERS ",'default-sort-order-id':2,'properties':{},"
-    "'statistics':[],'partition-statistics':[],"
-    "'refs':{'main':{'snapshot-id':7,'type':'branch'}},'current-snapshot-id':7,'snapshots':["
-    "{'snapshot-id':7,'timestamp-ms':1600000000000,'manifests':['m1','m2']}],"
-    "'snapshot-log':[],'metadata-log':[]}";
+static const char file_v1[] = "{" HEAD(
+    "1") "'schema':" SCHEMA_JSON ",'partition-spec':[{'name':'id_b','transform':"
+         "'bucket[16]','source-id':1,'field-id':1000}],'schemas':[" SCHEMA_JSON "],"
+         "'current-schema-id':1,'partition-specs':[{'spec-id':0,'fields':[{'name':'id_b','"
+         "transform':"
+         "'bucket[16]','source-id':1,'field-id':1000}]}],'default-spec-id':0,'last-partition-id':"
+         "1000,"
+         "'sort-orders':" ORDERS ",'default-sort-order-id':2,'properties':{},"
+         "'statistics':[],'partition-statistics':[],"
+         "'refs':{'main':{'snapshot-id':7,'type':'branch'}},'current-snapshot-id':7,'snapshots':["
+         "{'snapshot-id':7,'timestamp-ms':1600000000000,'manifests':['m1','m2']}],"
+         "'snapshot-log':[],'metadata-log':[]}";
 /* Before v1 had ids of schemas, specs and orders. */
 static const char file_v1_old[] =
     "{'format-version':1,'location':'file:///lake/r','last-updated-ms':1600000002000,"
@@ -93,9 +94,9 @@ static status_value evaluate(struct catalog_context *context, void *argument)
     struct diag *outer = context->diag;
     struct diag diag = {.count = 0};
     context->diag = &diag;
-    struct str body = arena_printf(context->arena,
-                                   "{\"name\":\"%s\",\"metadata-location\":\"%s\",\"overwrite\":%s}",
-                                   reg->name, reg->location, reg->overwrite ? "true" : "false");
+    struct str body = arena_printf(
+        context->arena, "{\"name\":\"%s\",\"metadata-location\":\"%s\",\"overwrite\":%s}",
+        reg->name, reg->location, reg->overwrite ? "true" : "false");
     request.metadata_file = str_from(reg->file);
     TRY(json_parse(context->arena, body, &limits, &diag, &request.body));
     size_t mark = kv_batch_mark(context->batch);
@@ -207,11 +208,28 @@ static void commits_follow(void **state)
     const char *text = fixture_run(&f, "TABLE_LOAD a/r show=");
     assert_non_null(strstr(text, "file:///lake/r/metadata/00042-"));
     assert_non_null(strstr(text, "\"x-future\":{\"big\":123456789012345678901234567890"));
-    assert_non_null(strstr(text, "\"metadata-file\":\"file:///lake/r/metadata/00041-x.metadata.json\""));
+    assert_non_null(
+        strstr(text, "\"metadata-file\":\"file:///lake/r/metadata/00041-x.metadata.json\""));
+    assert_string_equal(run_quoted(&f,
+                                   "TABLE_COMMIT a/r show=snapshot-log {'updates':[{'action':"
+                                   "'remove-snapshots','snapshot-ids':[3055729675574597004]}]}"),
+                        "200 [{\"timestamp-ms\":1700000000100,\"snapshot-id\":20}]");
+    fixture_close(&f);
+}
+
+/* A transform that tarn does not know does not stop the schema from evolving. */
+static void unknown_transforms_stay(void **state)
+{
+    struct fixture f;
+    (void)state;
+    table_open(&f, 2);
+    assert_string_equal(register_table(&f, "r", file_v2, false), "200");
     assert_string_equal(
-        run_quoted(&f, "TABLE_COMMIT a/r show=snapshot-log {'updates':[{'action':"
-                       "'remove-snapshots','snapshot-ids':[3055729675574597004]}]}"),
-        "200 [{\"timestamp-ms\":1700000000100,\"snapshot-id\":20}]");
+        run_quoted(&f, "TABLE_COMMIT a/r show=current-schema-id {'updates':[{'action':'add-schema',"
+                       "'schema':{'type':'struct','fields':[{'id':1,'name':'id','required':true,"
+                       "'type':'long'},{'id':9,'name':'n','required':false,'type':'int'}]}},"
+                       "{'action':'set-current-schema','schema-id':-1}]}"),
+        "200 2");
     fixture_close(&f);
 }
 
@@ -220,16 +238,20 @@ static void dangling_log_entries(void **state)
 {
     static const char file[] =
         "{" HEAD("2") "'last-sequence-number':3,'schemas':[" SCHEMA_JSON "],'current-schema-id':1,"
-        "'partition-specs':[{'spec-id':0,'fields':[]}],'default-spec-id':0,'last-partition-id':999,"
-        "'sort-orders':[{'order-id':0,'fields':[]}],'default-sort-order-id':0,"
-        "'current-snapshot-id':3,'snapshots':["
-        "{'snapshot-id':1,'timestamp-ms':1600000000000,'sequence-number':1,'manifest-list':'a'},"
-        "{'snapshot-id':2,'timestamp-ms':1600000000000,'sequence-number':2,'manifest-list':'a'},"
-        "{'snapshot-id':3,'timestamp-ms':1600000000000,'sequence-number':3,'manifest-list':'a'}],"
-        "'snapshot-log':[{'timestamp-ms':1600000000000,'snapshot-id':1},"
-        "{'timestamp-ms':1600000000000,'snapshot-id':99},"
-        "{'timestamp-ms':1600000000000,'snapshot-id':2},"
-        "{'timestamp-ms':1600000000000,'snapshot-id':3}]}";
+                      "'partition-specs':[{'spec-id':0,'fields':[]}],'default-spec-id':0,'last-"
+                      "partition-id':999,"
+                      "'sort-orders':[{'order-id':0,'fields':[]}],'default-sort-order-id':0,"
+                      "'current-snapshot-id':3,'snapshots':["
+                      "{'snapshot-id':1,'timestamp-ms':1600000000000,'sequence-number':1,'manifest-"
+                      "list':'a'},"
+                      "{'snapshot-id':2,'timestamp-ms':1600000000000,'sequence-number':2,'manifest-"
+                      "list':'a'},"
+                      "{'snapshot-id':3,'timestamp-ms':1600000000000,'sequence-number':3,'manifest-"
+                      "list':'a'}],"
+                      "'snapshot-log':[{'timestamp-ms':1600000000000,'snapshot-id':1},"
+                      "{'timestamp-ms':1600000000000,'snapshot-id':99},"
+                      "{'timestamp-ms':1600000000000,'snapshot-id':2},"
+                      "{'timestamp-ms':1600000000000,'snapshot-id':3}]}";
     struct fixture f;
     (void)state;
     table_open(&f, 2);
@@ -323,8 +345,9 @@ static void v4_without_location(void **state)
     table_open(&f, 2);
     assert_string_equal(register_table(&f, "r", file, false), "200");
     EXPECT(&f, "TABLE_LOAD a/r show=location", "200 \"file:///lake/r\"");
-    EXPECT(&f, "TABLE_COMMIT a/r show=format-version {\"updates\":[{\"action\":"
-               "\"upgrade-format-version\",\"format-version\":4}]}",
+    EXPECT(&f,
+           "TABLE_COMMIT a/r show=format-version {\"updates\":[{\"action\":"
+           "\"upgrade-format-version\",\"format-version\":4}]}",
            "200 4");
     fixture_close(&f);
 }
@@ -335,6 +358,7 @@ int main(void)
         cmocka_unit_test(documents_round_trip),
         cmocka_unit_test(old_v1_is_completed),
         cmocka_unit_test(commits_follow),
+        cmocka_unit_test(unknown_transforms_stay),
         cmocka_unit_test(dangling_log_entries),
         cmocka_unit_test(overwrite_replaces_the_rows),
         cmocka_unit_test(refusals),

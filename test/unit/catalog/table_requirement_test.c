@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_requirement_test.c - every requirement, its text, and commits that create (catalogs.md b.6, b.7).
+ * table_requirement_test.c - every requirement, its text, and commits that create (catalogs.md b.6,
+ * b.7).
  */
 #include "table_support.h"
 
@@ -69,8 +70,8 @@ static void every_requirement(void **state)
     table_commit(&f, "", APPEND(10, -1, 1, 100) "," REF("v1", 10, "tag"), NULL);
     for (size_t i = 0; i < COUNTOF(cases); i++) {
         const char *want = cases[i].want == NULL ? "200" : cases[i].want;
-        const char *answer = table_commit(
-            &f, cases[i].requirements, "{'action':'set-properties','updates':{'k':'v'}}", NULL);
+        const char *answer = table_commit(&f, cases[i].requirements,
+                                          "{'action':'set-properties','updates':{'k':'v'}}", NULL);
         if (strncmp(answer, want, strlen(want)) != 0)
             fail_msg("%s\nwanted: %s\nanswer: %s", cases[i].requirements, want, answer);
     }
@@ -175,10 +176,11 @@ static void transaction_makes_one_version(void **state)
         "TRANSACTION_COMMIT {'table-changes':["
         "{'identifier':{'namespace':['a'],'name':'t'},'requirements':["
         "{'type':'assert-ref-snapshot-id','ref':'main','snapshot-id':null}],"
-        "'updates':[" APPEND(10, -1, 1, 100) "]},"
-        "{'identifier':{'namespace':['a'],'name':'t'},'requirements':["
-        "{'type':'assert-ref-snapshot-id','ref':'main','snapshot-id':10}],"
-        "'updates':[" APPEND(11, 10, 2, 110) "]}]}";
+        "'updates':[" APPEND(
+            10, -1, 1, 100) "]},"
+                            "{'identifier':{'namespace':['a'],'name':'t'},'requirements':["
+                            "{'type':'assert-ref-snapshot-id','ref':'main','snapshot-id':10}],"
+                            "'updates':[" APPEND(11, 10, 2, 110) "]}]}";
     struct fixture f;
     (void)state;
     table_open(&f, 2);

@@ -60,9 +60,10 @@ void table_open(struct fixture *fixture, int format_version)
 const char *table_commit(struct fixture *fixture, const char *requirements, const char *updates,
                          const char *show)
 {
-    return run_quoted(fixture, join(fixture, "TABLE_COMMIT a/t %s%s {'requirements':[%s],'updates':[%s]}",
-                                    show == NULL ? "" : "show=", show == NULL ? "" : show,
-                                    requirements, updates));
+    return run_quoted(fixture,
+                      join(fixture, "TABLE_COMMIT a/t %s%s {'requirements':[%s],'updates':[%s]}",
+                           show == NULL ? "" : "show=", show == NULL ? "" : show, requirements,
+                           updates));
 }
 
 const char *table_metadata(struct fixture *fixture)
@@ -99,8 +100,7 @@ void table_change(struct fixture *fixture, table_change_fn change, void *argumen
     }
     buf_init(&payload, &arena, CHANGE_BUDGET);
     kv_payload_encode(context.batch, context.stamp, NULL, &payload);
-    struct kv_entry entry = {
-        .index = fixture->index + 1, .term = 1, .payload = buf_view(&payload)};
+    struct kv_entry entry = {.index = fixture->index + 1, .term = 1, .payload = buf_view(&payload)};
     if (!kv_batch_is_empty(context.batch)) {
         fixture->index++;
         ASSERT(is_ok(kv_store_apply(fixture->store, &entry, 1, &diag)));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * table_support.h - what the table tests share: JSON in single quotes, a table "a.t", changes that are no
- * requests.
+ * table_support.h - what the table tests share: JSON in single quotes, a table "a.t", changes that
+ * are no requests.
  */
 #include "catalog_fixture.h"
 
@@ -39,7 +39,8 @@ const char *quoted(struct fixture *fixture, const char *text);
 const char *run_quoted(struct fixture *fixture, const char *line);
 /* Opens the fixture, makes namespace a and table a.t of the given format version. */
 void table_open(struct fixture *fixture, int format_version);
-/* Commits to a.t. `requirements` and `updates` are the elements of the lists; `show` as in a line. */
+/* Commits to a.t. `requirements` and `updates` are the elements of the lists; `show` as in a
+ * line. */
 const char *table_commit(struct fixture *fixture, const char *requirements, const char *updates,
                          const char *show);
 /* The whole metadata of a.t as GET gives it, without location and config around it. */

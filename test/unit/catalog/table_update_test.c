@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_test.c - every update and its messages, one table of cases: what the table is, what has
- * been committed, what is committed now, and the answer (catalogs.md b.1 to b.5, traps b.11).
+ * table_update_test.c - every update and its messages, one table of cases: what the table is, what
+ * has been committed, what is committed now, and the answer (catalogs.md b.1 to b.5, traps b.11).
  */
 #include "table_support.h"
 
@@ -41,8 +41,7 @@ struct update_case {
 #define KEY(id)                                                                                    \
     "{'action':'add-encryption-key','encryption-key':{'key-id':'" id                               \
     "','encrypted-key-metadata':'a2V5'}}"
-#define PROPERTY(key, value)                                                                       \
-    "{'action':'set-properties','updates':{'" key "':'" value "'}}"
+#define PROPERTY(key, value) "{'action':'set-properties','updates':{'" key "':'" value "'}}"
 #define BAD "400 BadRequestException: "
 #define ILLEGAL "400 IllegalArgumentException: "
 #define CONFLICT "409 CommitFailedException: "
@@ -75,8 +74,8 @@ static const struct update_case cases[] = {
     {"add-schema", 2, "", ADD_SCHEMA(SCHEMA_THREE) "," SET_SCHEMA(-1), "current-schema-id",
      "200 1"},
     {"add-schema last column", 2, "", ADD_SCHEMA(SCHEMA_THREE), "last-column-id", "200 3"},
-    {"add-schema smaller", 2, ADD_SCHEMA(SCHEMA_THREE), ADD_SCHEMA(SCHEMA_LESS),
-     "last-column-id", "200 3"},
+    {"add-schema smaller", 2, ADD_SCHEMA(SCHEMA_THREE), ADD_SCHEMA(SCHEMA_LESS), "last-column-id",
+     "200 3"},
     {"add-schema again -1", 2, ADD_SCHEMA(SCHEMA_THREE),
      ADD_SCHEMA(SCHEMA_THREE) "," SET_SCHEMA(-1), "current-schema-id", "200 1"},
     {"add-schema same", 2, "", ADD_SCHEMA(SCHEMA_TWO), "metadata-log", "200 []"},
@@ -84,7 +83,8 @@ static const struct update_case cases[] = {
     {"add-schema variant", 2, "",
      ADD_SCHEMA("{'type':'struct','fields':[{'id':7,'name':'v','required':false,"
                 "'type':'variant'}]}"),
-     NULL, ILLEGAL "Invalid schema for v2:\n- Invalid type for v: variant is not supported until v3"},
+     NULL,
+     ILLEGAL "Invalid schema for v2:\n- Invalid type for v: variant is not supported until v3"},
     {"set-current-schema -1", 2, "", SET_SCHEMA(-1), NULL,
      ILLEGAL "Cannot set last added schema: no schema has been added"},
     {"set-current-schema unknown", 2, "", SET_SCHEMA(7), NULL,
@@ -186,8 +186,9 @@ static const struct update_case cases[] = {
     {"snapshot time far behind the log", 2, APPEND(10, -1, 1, 900),
      "{'action':'add-snapshot','snapshot':{'snapshot-id':11,'parent-snapshot-id':10,"
      "'sequence-number':2,'timestamp-ms':1699999930000,'manifest-list':'m'}}," MAIN(11),
-     NULL, ILLEGAL "Invalid snapshot timestamp 1699999930000: before last snapshot log entry at "
-                   "1700000000900"},
+     NULL,
+     ILLEGAL "Invalid snapshot timestamp 1699999930000: before last snapshot log entry at "
+             "1700000000900"},
     {"snapshot time a little behind", 2, APPEND(10, -1, 1, 900),
      "{'action':'add-snapshot','snapshot':{'snapshot-id':11,'parent-snapshot-id':10,"
      "'sequence-number':2,'timestamp-ms':1699999999000,'manifest-list':'m'}}," MAIN(11),
@@ -199,12 +200,11 @@ static const struct update_case cases[] = {
     {"intermediate snapshot leaves no log entry", 2, "",
      APPEND(10, -1, 1, 100) "," APPEND(11, 10, 2, 110), "snapshot-log",
      "200 [{\"timestamp-ms\":1700000000110,\"snapshot-id\":11}]"},
-    {"rollback logs the time of the commit", 2,
-     APPEND(10, -1, 1, 100) "|" APPEND(11, 10, 2, 110), MAIN(10), "snapshot-log",
+    {"rollback logs the time of the commit", 2, APPEND(10, -1, 1, 100) "|" APPEND(11, 10, 2, 110),
+     MAIN(10), "snapshot-log",
      "200 [{\"timestamp-ms\":1700000000100,\"snapshot-id\":10},{\"timestamp-ms\":1700000000110,"
      "\"snapshot-id\":11},{\"timestamp-ms\":1700000000110,\"snapshot-id\":10}]"},
-    {"unknown snapshot", 2, "", MAIN(5), NULL,
-     ILLEGAL "Cannot set main to unknown snapshot: 5"},
+    {"unknown snapshot", 2, "", MAIN(5), NULL, ILLEGAL "Cannot set main to unknown snapshot: 5"},
     {"main a tag", 2, APPEND(10, -1, 1, 100), REF("main", 10, "tag"), NULL,
      ILLEGAL "Cannot set main to a tag, it must be a branch"},
     {"ref type", 2, APPEND(10, -1, 1, 100), REF("x", 10, "twig"), NULL,
@@ -241,12 +241,12 @@ static const struct update_case cases[] = {
     {"odd ref name", 2, APPEND(10, -1, 1, 100), REF("a\\\\\\\"/b", 10, "tag"), "refs",
      "200 {\"a\\\\\\\"/b\":{\"snapshot-id\":10,\"type\":\"tag\"},\"main\":{\"snapshot-id\":10,"
      "\"type\":\"branch\"}}"},
-    {"remove main", 2, APPEND(10, -1, 1, 100),
-     "{'action':'remove-snapshot-ref','ref-name':'main'}", "current-snapshot-id", "200 -1"},
+    {"remove main", 2, APPEND(10, -1, 1, 100), "{'action':'remove-snapshot-ref','ref-name':'main'}",
+     "current-snapshot-id", "200 -1"},
     {"remove main v3", 3, SNAPSHOT_V3(10, 1, 0, 7) "," MAIN(10),
      "{'action':'remove-snapshot-ref','ref-name':'main'}", "current-snapshot-id", "200 null"},
-    {"remove unknown ref", 2, "", "{'action':'remove-snapshot-ref','ref-name':'x'}",
-     "metadata-log", "200 []"},
+    {"remove unknown ref", 2, "", "{'action':'remove-snapshot-ref','ref-name':'x'}", "metadata-log",
+     "200 []"},
 
     /* remove-snapshots */
     {"expire", 2, APPEND(10, -1, 1, 100) "|" APPEND(11, 10, 2, 110),
@@ -272,8 +272,8 @@ static const struct update_case cases[] = {
      "{'action':'remove-snapshot-ref','ref-name':'v1'}",
      "refs", "200 {\"main\":{\"snapshot-id\":11,\"type\":\"branch\"}}"},
     {"expire drops statistics", 2,
-     APPEND(10, -1, 1, 100) "," STATISTICS(10) "," PARTITION_STATISTICS(10) "|"
-                                                                            APPEND(11, 10, 2, 110),
+     APPEND(10, -1, 1, 100) "," STATISTICS(10) "," PARTITION_STATISTICS(10) "|" APPEND(11, 10, 2,
+                                                                                       110),
      "{'action':'remove-snapshots','snapshot-ids':[10]}", "statistics", "200 []"},
     {"expire drops partition statistics", 2,
      APPEND(10, -1, 1, 100) "," PARTITION_STATISTICS(10) "|" APPEND(11, 10, 2, 110),
@@ -367,8 +367,7 @@ static void run_setup(struct fixture *f, const char *name, const char *setup)
     struct str rest = str_from(setup);
     struct str part;
     while (rest.size > 0 && str_split(&rest, '|', &part)) {
-        const char *answer =
-            table_commit(f, "", arena_copy(&f->arena, part).data, NULL);
+        const char *answer = table_commit(f, "", arena_copy(&f->arena, part).data, NULL);
         if (strncmp(answer, "200", 3) != 0)
             fail_msg("%s: setup: %s", name, answer);
     }
