@@ -92,6 +92,7 @@ static const char *const refused[] = {
     "file:///a/%252e%252e/b",
     "file:///a/%25252e%25252e/b",
     "file:///a/%2525252525252e/b",
+    "file:///a/%2525252525252541",
     "file:///a/b%2fc",
     "file:///a/%2F..%2f",
     "file:///a/b%5cc",

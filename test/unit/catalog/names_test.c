@@ -104,6 +104,30 @@ static void name_rows_of_one_place(void **state)
     arena_deinit(&scene.arena);
 }
 
+/* A long name's key holds a hash: a row that is another name's is never taken for this one's. */
+static void a_row_of_another_name_is_not_used(void **state)
+{
+    (void)state;
+    struct scene scene;
+    uint64_t id;
+    bool found;
+    scene_open(&scene);
+    struct str level = STR("a");
+    struct catalog__place place = {
+        .warehouse = scene.lake, .namespace_id = 7, .ident = {&level, 1, STR("t")}};
+    struct key key = key_child(scene.lake.id, KEY_TABLE_NAME, 7, STR("t"));
+    assert_true(is_ok(kv_put(scene.context.batch, key_str(&key),
+                             STR("{\"id\":3,\"name\":\"other\"}"), &scene.diag)));
+    assert_int_equal(
+        catalog__name_find(&scene.context, &place, CATALOG_TABLE_KIND, &id, &found).code,
+        STATUS_INVALID);
+    assert_true(is_ok(kv_put(scene.context.batch, key_str(&key), STR("{\"id\":3"), &scene.diag)));
+    assert_int_equal(
+        catalog__name_find(&scene.context, &place, CATALOG_TABLE_KIND, &id, &found).code,
+        STATUS_CORRUPT);
+    arena_deinit(&scene.arena);
+}
+
 static void idents_are_parsed(void **state)
 {
     static const char *const bad[] = {"{}",
@@ -204,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_are_never_reused),
         cmocka_unit_test(name_rows_of_one_place),
+        cmocka_unit_test(a_row_of_another_name_is_not_used),
         cmocka_unit_test(idents_are_parsed),
         cmocka_unit_test(namespaces_are_not_too_deep),
         cmocka_unit_test(the_location_of_a_namespace),
