@@ -10,6 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static double us(uint64_t ns)
+{
+    return (double)ns / (double)1000;
+}
+
 static int compare_ns(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a;
@@ -21,8 +26,8 @@ static void print_line(const char *what, uint64_t *ns, size_t count)
 {
     qsort(ns, count, sizeof *ns, compare_ns);
     printf("%-32s p50 %6.1f us  p99 %6.1f us  p99.9 %6.1f us  max %7.1f us\n", what,
-           (double)ns[count / 2] / 1e3, (double)ns[count * 99 / 100] / 1e3,
-           (double)ns[count * 999 / 1000] / 1e3, (double)ns[count - 1] / 1e3);
+           us(ns[count / 2]), us(ns[count * 99 / 100]), us(ns[count * 999 / 1000]),
+           us(ns[count - 1]));
 }
 
 static status_value append_many(struct wal *wal, struct env *env, size_t count, size_t size,
@@ -51,8 +56,8 @@ static status_value run(const char *dir, size_t count, uint64_t *ns, struct diag
     struct env *env = env_linux();
     struct wal_measured bare;
     TRY(wal_measure(env, dir, (uint32_t)count, diag, &bare));
-    printf("%-32s p50 %6.1f us  p99 %6.1f us  max %7.1f us\n", "bare 4 KiB write",
-           (double)bare.p50_ns / 1e3, (double)bare.p99_ns / 1e3, (double)bare.max_ns / 1e3);
+    printf("%-32s p50 %6.1f us  p99 %6.1f us  max %7.1f us\n", "bare 4 KiB write", us(bare.p50_ns),
+           us(bare.p99_ns), us(bare.max_ns));
     char path[512];
     (void)snprintf(path, sizeof path, "%s/wal-bench", dir);
     struct wal_options options = {.create = true, .node_id = 1};
@@ -60,7 +65,7 @@ static status_value run(const char *dir, size_t count, uint64_t *ns, struct diag
     uint64_t began = env->ops->monotonic_ns(env);
     TRY(wal_open(env, path, &options, diag, &wal));
     printf("open (64 MiB zero-fill): %.1f ms\n",
-           (double)(env->ops->monotonic_ns(env) - began) / 1e6);
+           us(env->ops->monotonic_ns(env) - began) / (double)1000);
     const struct wal_record first = {.kind = WAL_HARD_STATE, .term = 1, .vote = 1};
     TRY(wal_append(wal, &first, 1, diag));
     TRY(append_many(wal, env, count, 300, 1, ns, diag));
@@ -75,7 +80,7 @@ static status_value run(const char *dir, size_t count, uint64_t *ns, struct diag
     TRY(wal_open(env, path, &options, diag, &wal));
     printf("open and verify %.1f MiB in %llu segments: %.1f ms\n", (double)bytes / (1 << 20),
            (unsigned long long)wal_stats(wal).segments,
-           (double)(env->ops->monotonic_ns(env) - began) / 1e6);
+           us(env->ops->monotonic_ns(env) - began) / (double)1000);
     wal_close(wal);
     return OK;
 }
