@@ -218,6 +218,9 @@ static status collect_document(struct catalog_context *context,
 static status stage_created_at(struct table_edit *edit)
 {
     char when[TIMEFMT_SIZE];
+    struct str given;
+    if (table__property_get(edit, "created-at", &given))
+        return OK;
     timefmt_iso_ms(hlc_ms(edit->context->stamp), when);
     struct str value = arena_copy(edit->context->arena, str_from(when));
     if (value.data == NULL)

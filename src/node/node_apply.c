@@ -8,23 +8,39 @@
  */
 #include "node/node_internal.h"
 
+enum { GROUP_KEYS_MAX = 64 };
+struct group_keys {
+    uint64_t keys[GROUP_KEYS_MAX];
+    size_t count;
+};
+
+static bool has_key(const struct group_keys *group, uint64_t key)
+{
+    for (size_t i = 0; i < group->count; i++)
+        if (group->keys[i] == key)
+            return true;
+    return false;
+}
+
+/*
+ * The last entry of the group that begins at `first`. Only an entry changes the state, so only an entry can end a
+ * group; a task without one (it changed nothing) answers from the state of the entry before it.
+ */
 static uint64_t conflict_free_end(const struct node *node, uint64_t first, uint64_t last)
 {
-    enum { KEYS_MAX = 64 };
-    uint64_t keys[KEYS_MAX];
-    size_t count = 0;
+    struct group_keys group = {.count = 0};
     for (const struct node_task *task = node->waiting.head; task != NULL && task->index <= last;
          task = task->next) {
+        bool has_entry = task->payload.size > 0;
         if (task->index < first || task->object_key == 0)
             continue;
-        for (size_t i = 0; i < count; i++)
-            if (keys[i] == task->object_key)
-                return task->index - 1;
-        if (!task->wants_snapshot)
-            continue;
-        if (count == KEYS_MAX)
+        if (has_entry && has_key(&group, task->object_key))
             return task->index - 1;
-        keys[count++] = task->object_key;
+        if (!task->wants_snapshot || has_key(&group, task->object_key))
+            continue;
+        if (group.count == GROUP_KEYS_MAX)
+            return has_entry ? task->index - 1 : task->index;
+        group.keys[group.count++] = task->object_key;
     }
     return last;
 }

@@ -202,7 +202,9 @@ class Contract:
             problems = [] if not exchange.body else [f"a body with status {exchange.status}"]
             return problems + self._status_problems(operation, exchange.status)
         problems = self._status_problems(operation, exchange.status)
-        kind = exchange.headers.get("Content-Type", "").split(";")[0].strip()
+        named = (value for name, value in exchange.headers.items()
+                 if name.lower() == "content-type")
+        kind = next(named, "").split(";")[0].strip()
         try:
             value = json.loads(_unpack(exchange))
         except ValueError as error:

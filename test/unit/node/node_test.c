@@ -78,6 +78,7 @@ struct increment {
     uint64_t value;
     size_t pad;
     bool wants_snapshot;
+    bool only_looks; /* changes nothing */
 };
 
 static uint64_t parse(struct str text)
@@ -98,6 +99,12 @@ static status_value increment(struct node_task *self, struct node_evaluation *ev
     add->value = (found ? parse(value) : 0) + 1;
     if (add->value > add->limit)
         return FAIL(diag, COMMIT_FAILED, "the counter is at its limit");
+    if (add->only_looks) {
+        add->value--;
+        evaluation->wants_snapshot = true;
+        evaluation->object_key = 1;
+        return OK;
+    }
     char *text = arena_zalloc(self->arena, 21 + add->pad);
     char name[64];
     assert_non_null(text);
@@ -233,6 +240,33 @@ static void answers_show_their_own_state(void **state)
     for (uint64_t i = 0; i < COUNT; i++) {
         assert_int_equal(all[i].result.code, i < 250 ? STATUS_OK : STATUS_COMMIT_FAILED);
         assert_int_equal(all[i].seen, i < 250 ? i + 1 : 0);
+        arena_deinit(&all[i].add.arena);
+    }
+    free(all);
+}
+
+/* Tasks that change nothing between tasks that do: everybody sees the state at his own place. */
+static void looking_tasks_see_their_place(void **state)
+{
+    enum { COUNT = 900 };
+    struct fixture *f = *state;
+    struct pipelined *all = calloc(COUNT, sizeof(*all));
+    atomic_int left = COUNT;
+    assert_non_null(all);
+    start(f);
+    for (int i = 0; i < COUNT; i++) {
+        increment_init(&all[i].add, "one");
+        all[i].add.wants_snapshot = true;
+        all[i].add.only_looks = i % 3 != 0;
+        all[i].add.task.done = pipelined_done;
+        all[i].left = &left;
+        assert_true(is_ok(node_submit(f->node, &all[i].add.task, &f->diag)));
+    }
+    while (atomic_load(&left) > 0)
+        usleep(1000);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        assert_int_equal(all[i].result.code, STATUS_OK);
+        assert_int_equal(all[i].seen, i / 3 + 1);
         arena_deinit(&all[i].add.arena);
     }
     free(all);
@@ -421,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(second_process_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(concurrent_writers_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(answers_show_their_own_state, setup, teardown),
+        cmocka_unit_test_setup_teardown(looking_tasks_see_their_place, setup, teardown),
         cmocka_unit_test_setup_teardown(lost_state_is_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_newest_snapshot_falls_back, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_log_is_refused, setup, teardown),
