@@ -110,7 +110,13 @@ int client_need(struct client *client, const char *method, struct str path, stru
     return exit_code;
 }
 
-/* The prefix of the configuration: a server's override wins over its default. */
+/* A server's override wins over its default. */
+static bool config_text(const struct json *config, const char *key, struct str *out)
+{
+    return json_as_str(json_get(json_get(config, "overrides"), key), out) ||
+           json_as_str(json_get(json_get(config, "defaults"), key), out);
+}
+
 static int read_config(struct client *client)
 {
     struct arena *arena = client->cli->arena;
@@ -129,9 +135,9 @@ static int read_config(struct client *client)
     if (!json_is(reply.json, JSON_OBJECT))
         return print_error(client->cli, CLI_FAILURE, "this is not an Iceberg REST catalog",
                            "its /v1/config is not a JSON object", "check --uri or TARN_URI");
-    if (json_as_str(json_get(json_get(reply.json, "overrides"), "prefix"), &prefix) ||
-        json_as_str(json_get(json_get(reply.json, "defaults"), "prefix"), &prefix))
+    if (config_text(reply.json, "prefix", &prefix))
         client->prefix = arena_printf(arena, "/%.*s", STR_ARG(prefix));
+    (void)config_text(reply.json, "namespace-separator", &client->separator);
     return CLI_OK;
 }
 
@@ -142,7 +148,7 @@ int client_open(struct cli *cli, struct client *out)
     struct str uri = str_from(client_uri(cli));
     while (uri.size > 0 && uri.data[uri.size - 1] == '/')
         uri.size--;
-    *out = (struct client){.cli = cli, .uri = uri, .prefix = STR("")};
+    *out = (struct client){.cli = cli, .uri = uri, .prefix = STR(""), .separator = STR("%1F")};
     out->warehouse = args_get(cli->args, "warehouse");
     if (out->warehouse == NULL)
         out->warehouse = getenv("TARN_WAREHOUSE");
@@ -197,13 +203,27 @@ int client_list(struct client *client, struct str path, const char *member, clie
     }
 }
 
+/*
+ * The server's own separator: the specification makes every server accept %1F, but a servlet
+ * container in front of one may refuse control characters in a path.
+ */
+void client_write_levels(struct client *client, struct buf *buf, const struct name *name,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buf_str(buf, client->separator);
+        name_write_encoded(buf, name->levels[i]);
+    }
+}
+
 static struct str path_with(struct client *client, const struct name *name, size_t levels,
                             const char *kind, bool with_object)
 {
     struct buf path;
     buf_init(&path, client->cli->arena, SIZE_MAX);
     buf_str(&path, STR("/namespaces/"));
-    name_write_path(&path, name, levels);
+    client_write_levels(client, &path, name, levels);
     if (kind != NULL)
         buf_printf(&path, "/%s", kind);
     if (with_object) {
@@ -228,16 +248,22 @@ struct str client_object_path(struct client *client, const struct name *name, co
     return path_with(client, name, name->count - 1, kind, true);
 }
 
-struct str client_name_text(struct client *client, const struct json *levels, struct str last)
+struct name client_levels(const struct json *levels)
 {
     struct name name = {.count = 0};
     struct json_iter iter = json_iter(levels);
     const struct json *level;
-    struct buf text;
     while (name.count + 1 < NAME_LEVELS_MAX && json_next(&iter, NULL, &level)) {
         if (json_as_str(level, &name.levels[name.count]))
             name.count++;
     }
+    return name;
+}
+
+struct str client_name_text(struct client *client, const struct json *levels, struct str last)
+{
+    struct name name = client_levels(levels);
+    struct buf text;
     if (last.size > 0)
         name.levels[name.count++] = last;
     buf_init(&text, client->cli->arena, SIZE_MAX);

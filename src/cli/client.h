@@ -15,6 +15,7 @@ struct client {
     struct http_client *http;
     struct str uri;    /* as given, without a slash at the end */
     struct str prefix; /* "" or "/" and the prefix, percent-encoded */
+    struct str separator;  /* between levels of a namespace, percent-encoded */
     const char *warehouse; /* NULL: the server's default */
 };
 
@@ -30,6 +31,9 @@ const char *client_uri(const struct cli *cli);
 int client_open(struct cli *cli, struct client *out);
 void client_close(struct client *client);
 
+/* Levels 0..count as a path segment or as the `parent` of a query. */
+void client_write_levels(struct client *client, struct buf *buf, const struct name *name,
+                         size_t count);
 /* One request; `path` begins with '/' and follows /v1 and the prefix. Any HTTP status is CLI_OK. */
 int client_call(struct client *client, const char *method, struct str path, struct str body,
                 struct reply *out);
@@ -52,5 +56,7 @@ int client_list(struct client *client, struct str path, const char *member, clie
 struct str client_namespace_path(struct client *client, const struct name *name, size_t levels);
 struct str client_listing_path(struct client *client, const struct name *name, const char *kind);
 struct str client_object_path(struct client *client, const struct name *name, const char *kind);
+/* A namespace in an answer: a JSON array of levels, cut at NAME_LEVELS_MAX - 1. */
+struct name client_levels(const struct json *levels);
 /* The name as people type it: levels of a JSON array, and `last` if it is not empty. */
 struct str client_name_text(struct client *client, const struct json *levels, struct str last);

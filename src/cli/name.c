@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * name.c - dotted names with quotes, to and from text and URL paths.
- *
- * The unit separator between levels is always sent as %1F: every server accepts it, also one that
- * advertises a separator of its own (REST catalog specification, getConfig).
  */
 #include "cli/name.h"
 
@@ -107,14 +104,5 @@ void name_write_encoded(struct buf *buf, struct str text)
         buf_byte(buf, '%');
         buf_byte(buf, hex[c >> 4]);
         buf_byte(buf, hex[c & 15]);
-    }
-}
-
-void name_write_path(struct buf *buf, const struct name *name, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buf_str(buf, STR("%1F"));
-        name_write_encoded(buf, name->levels[i]);
     }
 }

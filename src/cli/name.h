@@ -19,7 +19,5 @@ status name_parse(struct arena *arena, struct str text, struct diag *diag, struc
 status name_parse_object(struct arena *arena, struct str text, struct diag *diag, struct name *out);
 /* Writes levels 0..count as a person would type them. */
 void name_write(struct buf *buf, const struct name *name, size_t count);
-/* Writes levels 0..count as a path segment: percent-encoded, joined by %1F. */
-void name_write_path(struct buf *buf, const struct name *name, size_t count);
 /* One percent-encoded path segment or query value. */
 void name_write_encoded(struct buf *buf, struct str text);

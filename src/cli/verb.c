@@ -41,7 +41,7 @@ static struct str nearest(struct client *client, const struct name *name, size_t
     } else {
         buf_str(&path, STR("/namespaces"));
         buf_str(&path, parent.count > 0 ? STR("?parent=") : STR(""));
-        name_write_path(&path, &parent, parent.count);
+        client_write_levels(client, &path, &parent, parent.count);
     }
     if (client_call(client, "GET", buf_view(&path), STR(""), &reply) != CLI_OK ||
         reply.status_code != 200)

@@ -82,7 +82,7 @@ static void list_namespaces(struct find *find, const struct name *parent)
     buf_str(&path, STR("/namespaces"));
     if (parent->count > 0) {
         buf_str(&path, STR("?parent="));
-        name_write_path(&path, parent, parent->count);
+        client_write_levels(find->client, &path, parent, parent->count);
     }
     if (client_list(find->client, buf_view(&path), "namespaces", visit_namespace, find) != CLI_OK)
         find->incomplete = true;
@@ -92,13 +92,7 @@ static int visit_namespace(void *context, const struct json *levels)
 {
     static const char *const kinds[2][2] = {{"tables", "table"}, {"views", "view"}};
     struct find *find = context;
-    struct name name = {.count = 0};
-    struct json_iter iter = json_iter(levels);
-    const struct json *level;
-    while (name.count < NAME_LEVELS_MAX && json_next(&iter, NULL, &level)) {
-        if (json_as_str(level, &name.levels[name.count]))
-            name.count++;
-    }
+    struct name name = client_levels(levels);
     offer(find, "namespace", levels, STR(""));
     for (size_t i = 0; i < 2 && !find->truncated; i++) {
         find->kind = kinds[i][1];

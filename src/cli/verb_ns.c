@@ -23,51 +23,25 @@ struct ns_list {
     bool recursive;
 };
 
-static int list_below(struct ns_list *list, const struct json *parent);
+static int list_below(struct ns_list *list, const struct name *parent);
 
 static int list_one(void *context, const struct json *levels)
 {
     struct ns_list *list = context;
     struct str cell = client_name_text(list->client, levels, STR(""));
     table_row(list->table, &cell);
-    return list->recursive ? list_below(list, levels) : CLI_OK;
+    struct name name = client_levels(levels);
+    return list->recursive ? list_below(list, &name) : CLI_OK;
 }
 
-/* `parent` is a JSON array of levels, or NULL for the root. */
-static int list_below(struct ns_list *list, const struct json *parent)
+static int list_below(struct ns_list *list, const struct name *parent)
 {
     struct buf path;
-    struct json_iter iter = json_iter(parent);
-    const struct json *level;
-    struct str text;
-    bool first = true;
     buf_init(&path, list->client->cli->arena, SIZE_MAX);
     buf_str(&path, STR("/namespaces"));
-    while (json_next(&iter, NULL, &level)) {
-        buf_str(&path, first ? STR("?parent=") : STR("%1F"));
-        if (json_as_str(level, &text))
-            name_write_encoded(&path, text);
-        first = false;
-    }
+    buf_str(&path, parent->count > 0 ? STR("?parent=") : STR(""));
+    client_write_levels(list->client, &path, parent, parent->count);
     return client_list(list->client, buf_view(&path), "namespaces", list_one, list);
-}
-
-static const struct json *name_as_json(struct cli *cli, const struct name *name)
-{
-    struct buf text;
-    struct json_writer w;
-    struct json_limits limits = json_limits_document();
-    struct diag diag = {.count = 0};
-    const struct json *json = NULL;
-    buf_init(&text, cli->arena, SIZE_MAX);
-    json_writer_init(&w, &text);
-    jw_array(&w);
-    for (size_t i = 0; i < name->count; i++)
-        jw_str(&w, name->levels[i]);
-    jw_end(&w);
-    if (!is_ok(json_parse(cli->arena, buf_view(&text), &limits, &diag, &json)))
-        return NULL;
-    return json;
 }
 
 int cli_ns_ls(struct cli *cli)
@@ -82,7 +56,7 @@ int cli_ns_ls(struct cli *cli)
         return exit_code;
     struct ns_list list = {&client, &table, args_has(cli->args, "recursive")};
     table_init(&table, cli, titles, 1);
-    exit_code = list_below(&list, below ? name_as_json(cli, &name) : NULL);
+    exit_code = list_below(&list, &name);
     client_close(&client);
     return exit_code == CLI_OK ? table_print(&table) : exit_code;
 }
