@@ -68,32 +68,22 @@ static void keep_diag(struct purge *purge, const struct diag *diag)
         *purge->diag = *diag;
 }
 
-/* The store's name of a file, until the next call; empty when it cannot be in this warehouse. */
-static status find_in_store(struct purge *purge, struct str location, struct str *out)
+/* The store's name of a file, until the next call. ILLEGAL_ARGUMENT: it cannot be in this warehouse. */
+static status find_in_store(struct purge *purge, struct str location, struct diag *diag,
+                            struct str *out)
 {
-    struct diag diag = {.count = 0};
-    struct str inside = {"", 0};
     arena_reset(&purge->name_arena);
-    status_value result = catalog_location_check(&purge->name_arena, &purge->warehouse, location,
-                                                 "File", &diag, &inside);
-    if (!is_ok(result) && !is_final(result)) {
-        keep_diag(purge, &diag);
-        return result;
-    }
-    if (!is_ok(result))
-        log_left(purge, location, diag_message(&diag, result.code));
-    *out = inside;
-    return OK;
+    return catalog_location_check(&purge->name_arena, &purge->warehouse, location, "File", diag,
+                                  out);
 }
 
 static status remove_file(struct purge *purge, struct str location)
 {
     struct diag diag = {.count = 0};
     struct str inside;
-    TRY(find_in_store(purge, location, &inside));
-    if (inside.size == 0)
-        return OK;
-    status_value result = purge->store->ops->remove(purge->store, inside, &diag);
+    status_value result = find_in_store(purge, location, &diag, &inside);
+    if (is_ok(result))
+        result = purge->store->ops->remove(purge->store, inside, &diag);
     if (is_ok(result)) {
         purge->removed_count++;
         return OK;
@@ -124,11 +114,9 @@ static status read_file(struct purge *purge, struct arena *arena, struct str loc
     struct str inside;
     *out_found = false;
     arena_reset(arena);
-    TRY(find_in_store(purge, location, &inside));
-    if (inside.size == 0)
-        return keep(purge, location, "it is not in this warehouse");
-    status_value result =
-        purge->store->ops->read(purge->store, inside, FILE_BYTES_MAX, arena, &diag, out);
+    status_value result = find_in_store(purge, location, &diag, &inside);
+    if (is_ok(result))
+        result = purge->store->ops->read(purge->store, inside, FILE_BYTES_MAX, arena, &diag, out);
     if (result.code == STATUS_NOT_FOUND)
         return OK;
     if (is_final(result))
