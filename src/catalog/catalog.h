@@ -179,7 +179,7 @@ status catalog_location_check(struct arena *arena, const struct catalog_warehous
                               struct str location, const char *what, struct diag *diag,
                               struct str *out);
 
-/* --- outbox: metadata.json files still to be made durable (see outbox.h) --- */
+/* --- outbox: metadata.json files still to be made durable (see outbox.c) --- */
 
 struct catalog_publish_job {
     struct catalog_version version;

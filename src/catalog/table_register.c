@@ -2,24 +2,44 @@
 /*
  * table_register.c - registerTable: a metadata.json of format v1 to v4 taken apart into rows.
  *
- * Fragments are stored as they are, unknown members too, and unknown top-level members go to the header,
- * so the document that is served says what the file said. What old writers left out is filled in as
- * Iceberg's reader does (catalogs.md b.5 "Reader tolerance"): v1 schema, spec, order and last-partition-id,
- * a missing ref main; and a uuid for a v1 table that never had one, because the protocol needs it.
+ * Fragments are stored as they are, unknown members too, and unknown top-level members go to the
+ * header, so the document that is served says what the file said. What old writers left out is
+ * filled in as Iceberg's reader does (catalogs.md b.5 "Reader tolerance"): v1 schema, spec, order
+ * and last-partition-id, a missing ref main; and a uuid for a v1 table that never had one, because
+ * the protocol needs it.
  *
- * R1  What a commit relies on is checked here once: ids are unique, refs and the current snapshot exist,
- *     no sequence number is above the table's, the logs are in order of time.
+ * R1  What a commit relies on is checked here once: ids are unique, refs and the current snapshot
+ *     exist, no sequence number is above the table's, the logs are in order of time.
  */
 #include "catalog/table.h"
 
 #include <inttypes.h>
 
-static const char *const known_members[] = {
-    "format-version", "table-uuid", "location", "last-sequence-number", "last-updated-ms",
-    "last-column-id", "schema", "current-schema-id", "schemas", "partition-spec",
-    "default-spec-id", "partition-specs", "last-partition-id", "default-sort-order-id",
-    "sort-orders", "properties", "current-snapshot-id", "next-row-id", "encryption-keys", "refs",
-    "snapshots", "statistics", "partition-statistics", "snapshot-log", "metadata-log"};
+static const char *const known_members[] = {"format-version",
+                                            "table-uuid",
+                                            "location",
+                                            "last-sequence-number",
+                                            "last-updated-ms",
+                                            "last-column-id",
+                                            "schema",
+                                            "current-schema-id",
+                                            "schemas",
+                                            "partition-spec",
+                                            "default-spec-id",
+                                            "partition-specs",
+                                            "last-partition-id",
+                                            "default-sort-order-id",
+                                            "sort-orders",
+                                            "properties",
+                                            "current-snapshot-id",
+                                            "next-row-id",
+                                            "encryption-keys",
+                                            "refs",
+                                            "snapshots",
+                                            "statistics",
+                                            "partition-statistics",
+                                            "snapshot-log",
+                                            "metadata-log"};
 
 static const char document[] = "table metadata";
 
@@ -71,11 +91,9 @@ static status read_uuid(struct registration *reg)
     if (found && uuid_parse(edit->now.uuid, &parsed))
         return OK;
     if (found)
-        return FAIL(reg->diag, INVALID, "table-uuid is not a UUID: %.*s",
-                    STR_ARG(edit->now.uuid));
+        return FAIL(reg->diag, INVALID, "table-uuid is not a UUID: %.*s", STR_ARG(edit->now.uuid));
     if (edit->now.format_version > 1)
-        return FAIL(reg->diag, INVALID, "UUID is required in format v%d",
-                    edit->now.format_version);
+        return FAIL(reg->diag, INVALID, "UUID is required in format v%d", edit->now.format_version);
     char text[UUID_TEXT_SIZE];
     uuid_format(uuid_v4(edit->context->prng), text);
     edit->now.uuid = arena_copy(edit->context->arena, (struct str){text, sizeof(text)});
@@ -289,10 +307,10 @@ static status read_specs(struct registration *reg)
                     edit->now.default_spec_id);
     TRY(must_have(reg, json_get(reg->root, "last-partition-id"), "last-partition-id"));
     TRY(highest_partition_id(edit, &highest));
-    edit->now.last_partition_id = highest;
-    if (json_as_i32(json_get(reg->root, "last-partition-id"), &edit->now.last_partition_id))
-        return OK;
-    return must_have(reg, NULL, "last-partition-id");
+    (void)json_as_i32(json_get(reg->root, "last-partition-id"), &edit->now.last_partition_id);
+    if (edit->now.last_partition_id < highest)
+        edit->now.last_partition_id = highest;
+    return OK;
 }
 
 static status read_orders(struct registration *reg)
@@ -331,8 +349,8 @@ static status read_properties(struct registration *reg)
     TRY(table__properties(reg->edit, &properties));
     while (json_next(&iter, &key, &value)) {
         if (!json_as_str(value, &text))
-            return FAIL(reg->diag, INVALID, "%s: the value of property %.*s is no string",
-                        document, STR_ARG(key));
+            return FAIL(reg->diag, INVALID, "%s: the value of property %.*s is no string", document,
+                        STR_ARG(key));
         TRY(table__property_set(reg->edit, key, text));
     }
     return table__properties_store(reg->edit);
@@ -508,8 +526,7 @@ static status read_metadata_log(struct registration *reg)
         TRY(json_need_i64(json, "timestamp-ms", "metadata-log", reg->diag, &timestamp_ms));
         TRY(json_need_str(json, "metadata-file", "metadata-log", reg->diag, &file));
         if (last_ms != INT64_MIN && timestamp_ms < last_ms - TABLE_CLOCK_SKEW_MS)
-            return FAIL(reg->diag, INVALID, "%s: the metadata-log is not sorted by time",
-                        document);
+            return FAIL(reg->diag, INVALID, "%s: the metadata-log is not sorted by time", document);
         last_ms = timestamp_ms;
         struct key key =
             table__key_u64(reg->edit, PART_METADATA_LOG, reg->edit->now.next_metadata_log++);
@@ -552,7 +569,8 @@ static status read_keys(struct registration *reg)
 
 /* --- the whole --- */
 
-/* The number a file name begins with ("00003-<uuid>.metadata.json"), as Iceberg reads it; else 0. */
+/* The number a file name begins with ("00003-<uuid>.metadata.json"), as Iceberg reads it; else
+ * 0. */
 static uint64_t version_of_file(struct str metadata_location)
 {
     struct str name =

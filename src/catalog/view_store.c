@@ -3,7 +3,7 @@
  * view_store.c - writes the rows of a view that an edit has changed.
  *
  * Every row goes through outbox__row_put and outbox__row_delete, so that a version whose
- * metadata.json is not written yet can still be read (outbox.h).
+ * metadata.json is not written yet can still be read (outbox.c).
  */
 #include "catalog/view_internal.h"
 

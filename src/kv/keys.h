@@ -35,7 +35,7 @@
  *   m <ordinal:u64>    metadata-log entry          a <snapshot:i64> statistics
  *   b <snapshot:i64>   partition statistics        k <key id>       encryption key
  *   v <version:i32>    view version (views only)
- *   u <version:u64> <part...>   undo: the row's value before `version` was committed (see outbox.h)
+ *   u <version:u64> <part...>   undo: the row's value before `version` was committed (see outbox.c)
  */
 #include "kv/kv.h"
 

@@ -233,6 +233,24 @@ static void unknown_transforms_stay(void **state)
     fixture_close(&f);
 }
 
+/* The log is optional: a table without one can expire its snapshots. */
+static void no_log_no_complaint(void **state)
+{
+    static const char file[] =
+        "{" HEAD("1") "'schema':{'type':'struct','fields':[]},'partition-spec':[],"
+                      "'current-snapshot-id':5,'snapshots':[{'snapshot-id':5,'timestamp-ms':1,"
+                      "'manifest-list':'a'},{'snapshot-id':6,'timestamp-ms':1,"
+                      "'manifest-list':'a'}]}";
+    struct fixture f;
+    (void)state;
+    table_open(&f, 2);
+    assert_string_equal(register_table(&f, "r", file, false), "200");
+    assert_string_equal(run_quoted(&f, "TABLE_COMMIT a/r show=snapshot-log {'updates':[{'action':"
+                                       "'remove-snapshots','snapshot-ids':[6]}]}"),
+                        "200 []");
+    fixture_close(&f);
+}
+
 /* An entry of the log without its snapshot goes when an expiry walks the log. */
 static void dangling_log_entries(void **state)
 {
@@ -359,6 +377,7 @@ int main(void)
         cmocka_unit_test(old_v1_is_completed),
         cmocka_unit_test(commits_follow),
         cmocka_unit_test(unknown_transforms_stay),
+        cmocka_unit_test(no_log_no_complaint),
         cmocka_unit_test(dangling_log_entries),
         cmocka_unit_test(overwrite_replaces_the_rows),
         cmocka_unit_test(refusals),
