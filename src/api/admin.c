@@ -30,8 +30,8 @@ static void run_checks(const struct admin *admin, struct check out[CHECK_COUNT])
         {"leader", "no leader is known, so writes wait", CHECK_READY, node.is_ready},
         {"disk", "the disk is nearly full: writes are refused until space is freed", CHECK_READY,
          !node.disk_full},
-        {"publish", "metadata files pile up: the warehouse's storage is slow or failing", CHECK_READY,
-         publisher_backlog(admin->api->publisher) < BACKLOG_MAX},
+        {"publish", "metadata files pile up: the warehouse's storage is slow or failing",
+         CHECK_READY, publisher_backlog(admin->api->publisher) < BACKLOG_MAX},
         {"drain", "the node is shutting down", CHECK_READY, !atomic_load(admin->draining)},
     };
     memcpy(out, checks, sizeof(checks));
@@ -95,8 +95,9 @@ void admin_handle(void *context, struct http_exchange *exchange)
     } else if (str_is(exchange->path, "/metrics")) {
         expose_metrics(admin, exchange);
     } else {
-        status_value none = FAIL(&diag, NOT_FOUND,
-                                 "no such route on the admin port; try /livez /readyz /startupz /metrics");
+        status_value none =
+            FAIL(&diag, NOT_FOUND,
+                 "no such route on the admin port; try /livez /readyz /startupz /metrics");
         http_respond_status(exchange, none.code, &diag);
     }
 }

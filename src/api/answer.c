@@ -2,8 +2,8 @@
 /*
  * answer.c - a finished call into an HTTP answer. Loop thread.
  *
- * Failures that surely did not happen and may work later (RETRY) carry Retry-After, so that clients retry instead of
- * treating a commit's outcome as unknown (catalogs.md a.9).
+ * Failures that surely did not happen and may work later (RETRY) carry Retry-After, so that clients
+ * retry instead of treating a commit's outcome as unknown (catalogs.md a.9).
  */
 #include "api/call.h"
 

@@ -76,7 +76,8 @@ static void await_next(struct api_call *call)
     publisher_await(call->api->publisher, &call->wait);
 }
 
-/* A created table's folder, on a pool thread; without it the table is still there, so only a warning. */
+/* A created table's folder, on a pool thread; without it the table is still there, so only a
+ * warning. */
 static void prepare_job(struct pool_task *job)
 {
     struct api_call *call = CONTAINER_OF(job, struct api_call, job);
@@ -126,7 +127,8 @@ static void submit_write(struct api_call *call)
     memcpy(call->task.trace.bytes, call->exchange->trace.trace_id, 16);
     memcpy(call->task.trace.bytes + 16, call->exchange->trace.span_id, 8);
     call->task.trace.bytes[24] = call->exchange->trace.flags;
-    /* Once submitted the call is the core thread's: it may be answered before node_submit returns. */
+    /* Once submitted the call is the core thread's: it may be answered before node_submit
+     * returns. */
     status_value submitted =
         publisher_backlog(call->api->publisher) > BACKLOG_MAX
             ? FAIL(&call->diag, EXHAUSTED,

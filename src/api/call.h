@@ -3,8 +3,9 @@
 /*
  * call.h - one REST call on its way: parse, evaluate, wait, answer. Lives in the exchange's arena.
  *
- * Life: api_handle (loop thread) -> [pool: read a file] -> evaluate (core thread, or loop thread for reads)
- * -> [publisher: wait for metadata.json] -> answer (loop thread). Whoever holds the call owns the arena.
+ * Life: api_handle (loop thread) -> [pool: read a file] -> evaluate (core thread, or loop thread
+ * for reads) -> [publisher: wait for metadata.json] -> answer (loop thread). Whoever holds the call
+ * owns the arena.
  */
 #include "api/api.h"
 
@@ -29,7 +30,8 @@ struct api_call {
 
 /* request.c: body, headers and names into call->request. */
 status call__parse(struct api_call *call);
-/* register.c: reads the metadata file named by the body into call->request.metadata_file. Blocks. */
+/* register.c: reads the metadata file named by the body into call->request.metadata_file.
+ * Blocks. */
 status call__read_metadata_file(struct api_call *call);
 /* answer.c: sends call->result and call->response. Loop thread; the call is gone afterwards. */
 void call__answer(struct http_exchange *exchange);

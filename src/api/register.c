@@ -2,8 +2,8 @@
 /*
  * register.c - reading the metadata file that registerTable and registerView name.
  *
- * Runs on a pool thread, before the request is evaluated: evaluation must not block. The location is checked
- * against the warehouse before anything is opened.
+ * Runs on a pool thread, before the request is evaluated: evaluation must not block. The location
+ * is checked against the warehouse before anything is opened.
  */
 #include "api/call.h"
 #include "object/gzip_source.h"

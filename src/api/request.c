@@ -6,7 +6,8 @@
 #include "api/route.h"
 #include "base/hash.h"
 
-/* Binds an Idempotency-Key to method, path, query and body: the same key may not mean two things. */
+/* Binds an Idempotency-Key to method, path, query and body: the same key may not mean two
+ * things. */
 static void fingerprint(const struct http_exchange *exchange, uint8_t out[CATALOG_FINGERPRINT_SIZE])
 {
     struct hash128 hash = hash128(exchange->body, 0);

@@ -2,8 +2,8 @@
 /*
  * server.c - assembly: opens the parts of `tarn serve` in order and closes them in reverse.
  *
- * Order matters at the end: first no new requests (drain), then the background writers, then the node. A request
- * in flight always finds everything it needs.
+ * Order matters at the end: first no new requests (drain), then the background writers, then the
+ * node. A request in flight always finds everything it needs.
  */
 #include "api/server.h"
 
@@ -12,7 +12,6 @@
 #include "worker/janitor.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <unistd.h>
 
 enum { POOL_THREADS = 2, POOL_QUEUE_MAX = 256 };
@@ -66,13 +65,15 @@ static status_value check_config(const struct server_config *config, struct diag
         return FAIL(diag, INVALID, "no data folder is given; say where with --data DIR");
     for (size_t i = 0; i < COUNTOF(hosts); i++)
         if (!is_loopback(hosts[i]) && !config->insecure)
-            return FAIL(diag, INVALID,
-                        "refusing to listen on %s: this version has no authentication, so everybody "
-                        "who reaches the port could change tables; use 127.0.0.1, or say --insecure "
-                        "if the network is trusted",
-                        hosts[i]);
+            return FAIL(
+                diag, INVALID,
+                "refusing to listen on %s: this version has no authentication, so everybody "
+                "who reaches the port could change tables; use 127.0.0.1, or say --insecure "
+                "if the network is trusted",
+                hosts[i]);
     if (config->warehouse_count == 0)
-        return FAIL(diag, INVALID, "no warehouse is configured; add one with --warehouse NAME=LOCATION");
+        return FAIL(diag, INVALID,
+                    "no warehouse is configured; add one with --warehouse NAME=LOCATION");
     for (size_t i = 0; i < config->warehouse_count; i++)
         if (strcmp(config->warehouses[i].name, config->default_warehouse) == 0)
             return OK;
@@ -123,7 +124,8 @@ static struct str warehouse_location(const struct server *server,
     if (here == NULL || getcwd(here, 4096) == NULL)
         return (struct str){NULL, 0};
     if (location == NULL)
-        location = arena_printf(arena, "%s/warehouse/%s", server->config->data_dir, warehouse->name).data;
+        location =
+            arena_printf(arena, "%s/warehouse/%s", server->config->data_dir, warehouse->name).data;
     if (location == NULL)
         return (struct str){NULL, 0};
     while (strncmp(location, "./", 2) == 0)
@@ -199,7 +201,8 @@ static status_value open_http(struct server *server, struct diag *diag)
                                              .port = config->admin_port,
                                              .threads = 1,
                                              .limits = config->limits};
-    server->admin = (struct admin){&server->api, server->metrics, &server->started, &server->draining};
+    server->admin =
+        (struct admin){&server->api, server->metrics, &server->started, &server->draining};
     TRY(http_server_open(&admin, admin_handle, &server->admin, server->log, NULL, diag,
                          &server->admin_http));
     return http_server_open(&api, api_handle, &server->api, server->log, server->metrics, diag,
@@ -211,19 +214,19 @@ static status_value open_parts(struct server *server, struct diag *diag)
     const struct server_config *config = server->config;
     struct node_options options = config->node;
     options.data_dir = str_from(config->data_dir);
-    server->catalog = (struct catalog_options){
-        .default_warehouse = str_from(config->default_warehouse),
-        .idempotency_lifetime_ms = config->idempotency_lifetime_ms,
-        .page_size_max = config->page_size_max};
+    server->catalog =
+        (struct catalog_options){.default_warehouse = str_from(config->default_warehouse),
+                                 .idempotency_lifetime_ms = config->idempotency_lifetime_ms,
+                                 .page_size_max = config->page_size_max};
     TRY(check_config(config, diag));
     TRY(open_metrics(server, diag));
     TRY(node_open(server->env, &options, server->log, server->metrics, diag, &server->node));
     TRY(stores_create(diag, &server->stores));
     TRY(open_warehouses(server, diag));
     TRY(pool_open(POOL_THREADS, POOL_QUEUE_MAX, diag, &server->pool));
-    TRY(publisher_open(server->node, server->stores, &server->catalog, server->log, server->metrics,
-                       diag, &server->publisher));
-    TRY(janitor_open(server->node, server->stores, &server->catalog, server->log, diag,
+    TRY(publisher_open(server->env, server->node, server->stores, &server->catalog, server->log,
+                       server->metrics, diag, &server->publisher));
+    TRY(janitor_open(server->env, server->node, server->stores, &server->catalog, server->log, diag,
                      &server->janitor));
     server->api.node = server->node;
     server->api.publisher = server->publisher;
@@ -237,21 +240,39 @@ static status_value open_parts(struct server *server, struct diag *diag)
     return open_http(server, diag);
 }
 
+/* Through a temporary name, so whoever waits for the file never reads half of it. */
+static status_value replace_file(struct env *env, const char *path, struct str text,
+                                 struct arena *arena, struct diag *diag)
+{
+    struct env_file *file;
+    struct str temporary = arena_printf(arena, "%s.new", path);
+    if (temporary.data == NULL)
+        return FAIL(diag, NOMEM, "could not write %s: no memory", path);
+    TRY(env->ops->file_open(env, temporary.data, ENV_OPEN_CREATE | ENV_OPEN_WRITE, diag, &file));
+    status_value result = env->ops->file_truncate(env, file, 0, diag);
+    if (is_ok(result))
+        result = env->ops->file_write(env, file, 0, text.data, text.size, diag);
+    env->ops->file_close(env, file);
+    TRY(result);
+    return env->ops->rename(env, temporary.data, path, diag);
+}
+
 static status_value write_address_file(const struct server *server, struct diag *diag)
 {
     const struct server_config *config = server->config;
+    struct arena arena;
     if (config->address_file == NULL)
         return OK;
-    FILE *file = fopen(config->address_file, "we");
-    if (file == NULL)
-        return FAIL(diag, IO, "could not write the address file %s", config->address_file);
-    int printed = fprintf(file,
-                          "{\"api\":\"http://%s:%u\",\"admin\":\"http://%s:%u\",\"pid\":%d}\n",
-                          config->listen_host, server_port(server), config->admin_host,
-                          server_admin_port(server), (int)getpid());
-    if (fclose(file) != 0 || printed < 0)
-        return FAIL(diag, IO, "could not write the address file %s", config->address_file);
-    return OK;
+    arena_init(&arena, allocator_heap(), 1 << 16);
+    struct str text =
+        arena_printf(&arena, "{\"api\":\"http://%s:%u\",\"admin\":\"http://%s:%u\",\"pid\":%d}\n",
+                     config->listen_host, server_port(server), config->admin_host,
+                     server_admin_port(server), (int)getpid());
+    status_value result = text.data == NULL
+                              ? FAIL(diag, NOMEM, "could not write the address file: no memory")
+                              : replace_file(server->env, config->address_file, text, &arena, diag);
+    arena_deinit(&arena);
+    return result;
 }
 
 status_value server_open(const struct server_config *config, struct env *env, struct log *log,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * server.h - `tarn serve`: a node, the publisher, the REST API on one port and the admin API on another.
+ * server.h - `tarn serve`: a node, the publisher, the REST API on one port and the admin API on
+ * another.
  */
 #include "base/log.h"
 #include "catalog/catalog.h"
@@ -32,14 +33,15 @@ struct server_config {
     struct server_warehouse warehouses[SERVER_WAREHOUSES_MAX];
     size_t warehouse_count;
     bool insecure; /* may listen off loopback without authentication */
-    const char *address_file; /* NULL, or where to write {"api":"http://..","admin":"http://..","pid":N} when ready */
+    /* NULL, or where to write {"api":"http://..","admin":"http://..","pid":N} when ready. */
+    const char *address_file;
 };
 /* Defaults: 127.0.0.1:8181, 127.0.0.1:8182, warehouse "lake" in the data folder, publish sync. */
 void server_config_default(struct server_config *config);
 
 struct server;
-/* Checks the configuration (INVALID: what is wrong and what to do), opens everything, creates the warehouses,
- * and serves. `config`, `env` and `log` are kept. */
+/* Checks the configuration (INVALID: what is wrong and what to do), opens everything, creates the
+ * warehouses, and serves. `config`, `env` and `log` are kept. */
 status server_open(const struct server_config *config, struct env *env, struct log *log,
                    struct diag *diag, struct server **out);
 uint16_t server_port(const struct server *server);

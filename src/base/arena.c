@@ -81,7 +81,8 @@ void *arena_alloc(struct arena *arena, size_t size)
         return NULL;
     ASSERT((size_t)(arena->end - arena->next) >= need);
     if (need == 0)
-        return arena->next != NULL ? arena->next : (arena_grow(arena, ALIGNMENT) ? arena->next : NULL);
+        return arena->next != NULL ? arena->next
+                                   : (arena_grow(arena, ALIGNMENT) ? arena->next : NULL);
     void *memory = arena->next;
     arena->next += need;
     return memory;

@@ -18,7 +18,8 @@
 
 _Noreturn TN_COLD void assert_fail(const char *expr, const char *file, int line);
 
-/* On in every build: an assertion states what has been proved; a violated proof stops the process. */
+/* On in every build: an assertion states what has been proved; a violated proof stops the
+ * process. */
 #define ASSERT(x) (LIKELY(x) ? (void)0 : assert_fail(#x, __FILE__, __LINE__))
 
 static inline uint64_t u64_min(uint64_t a, uint64_t b)

@@ -27,7 +27,8 @@ void buf_u32le(struct buf *buf, uint32_t value);
 void buf_u64le(struct buf *buf, uint64_t value);
 void buf_varint(struct buf *buf, uint64_t value); /* LEB128, at most 10 bytes */
 TN_PRINTF(2, 3) void buf_printf(struct buf *buf, const char *format, ...);
-/* Makes room for `size` more bytes; NULL on failure (which sticks). The caller adds to buf->size. */
+/* Makes room for `size` more bytes; NULL on failure (which sticks). The caller adds to
+ * buf->size. */
 char *buf_reserve(struct buf *buf, size_t size);
 void buf_clear(struct buf *buf);
 

@@ -2,8 +2,9 @@
 /*
  * json.c - the strict reader on top of yyjson.
  *
- * I1  After a successful json_parse no object has two members of one name, nothing nests deeper than
- *     the limit, and no string or object is larger than its limit: everything behind it may rely on that.
+ * I1  After a successful json_parse no object has two members of one name, nothing nests deeper
+ *     than the limit, and no string or object is larger than its limit: everything behind it may
+ *     rely on that.
  * I2  A `struct json` pointer IS a yyjson_val pointer; this file is the only one that knows.
  */
 #include "base/json.h"
@@ -34,8 +35,10 @@ struct json_limits json_limits_request(void)
 
 struct json_limits json_limits_document(void)
 {
-    return (struct json_limits){
-        .depth_max = 128, .keys_max = 1000000, .string_size_max = 64 << 20, .number_size_max = 1024};
+    return (struct json_limits){.depth_max = 128,
+                                .keys_max = 1000000,
+                                .string_size_max = 64 << 20,
+                                .number_size_max = 1024};
 }
 
 static void *alc_malloc(void *ctx, size_t size)
@@ -186,7 +189,8 @@ status_value json_parse(struct arena *arena, struct str text, const struct json_
     char *input = (char *)(uintptr_t)text.data; /* not written without YYJSON_READ_INSITU */
     yyjson_doc *doc = yyjson_read_opts(input, text.size, YYJSON_READ_BIGNUM_AS_RAW, &alc, &error);
     if (doc == NULL && error.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
-        return FAIL(diag, NOMEM, "could not read a JSON document of %zu bytes: memory budget exhausted",
+        return FAIL(diag, NOMEM,
+                    "could not read a JSON document of %zu bytes: memory budget exhausted",
                     text.size);
     if (doc == NULL)
         return FAIL(diag, INVALID, "malformed JSON at byte %zu: %s", error.pos, error.msg);

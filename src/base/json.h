@@ -3,9 +3,9 @@
 /*
  * json.h - JSON documents: a strict reader, and a writer into a buf.
  *
- * The reader refuses what would be ambiguous: duplicate keys, invalid UTF-8, trailing bytes, nesting
- * beyond the limit. Integers of 64 bits are exact; a number that fits neither is kept as its text
- * (kind JSON_NUMBER_TEXT), so unknown fields survive a round trip. Key order is kept.
+ * The reader refuses what would be ambiguous: duplicate keys, invalid UTF-8, trailing bytes,
+ * nesting beyond the limit. Integers of 64 bits are exact; a number that fits neither is kept as
+ * its text (kind JSON_NUMBER_TEXT), so unknown fields survive a round trip. Key order is kept.
  * yyjson does the parsing and is owned by this file pair; nobody else includes it.
  */
 #include "base/buf.h"
@@ -14,9 +14,9 @@ struct json; /* one value inside a parsed document; borrowed from the document's
 
 struct json_limits {
     size_t depth_max;
-    size_t keys_max;         /* in one object */
-    size_t string_size_max;  /* bytes */
-    size_t number_size_max;  /* characters */
+    size_t keys_max;        /* in one object */
+    size_t string_size_max; /* bytes */
+    size_t number_size_max; /* characters */
 };
 /* For requests from the network (operations.md §2.6 row 5). */
 struct json_limits json_limits_request(void);
@@ -26,7 +26,7 @@ struct json_limits json_limits_document(void);
 enum json_kind {
     JSON_NULL,
     JSON_BOOL,
-    JSON_INT,         /* fits int64 or uint64 */
+    JSON_INT, /* fits int64 or uint64 */
     JSON_REAL,
     JSON_NUMBER_TEXT, /* a number beyond both */
     JSON_STRING,
@@ -34,7 +34,8 @@ enum json_kind {
     JSON_OBJECT
 };
 
-/* Parses one document. `text` is borrowed until return; the result lives in the arena. INVALID, TOO_LARGE, NOMEM. */
+/* Parses one document. `text` is borrowed until return; the result lives in the arena. INVALID,
+ * TOO_LARGE, NOMEM. */
 status json_parse(struct arena *arena, struct str text, const struct json_limits *limits,
                   struct diag *diag, const struct json **out);
 
@@ -84,10 +85,10 @@ status json_need_array(const struct json *object, const char *key, const char *w
 status json_need_object(const struct json *object, const char *key, const char *what,
                         struct diag *diag, const struct json **out);
 /* Absent or null leaves *out as it is and sets *out_found to false. A wrong kind is an error. */
-status json_opt_str(const struct json *object, const char *key, const char *what,
-                    struct diag *diag, struct str *out, bool *out_found);
-status json_opt_i64(const struct json *object, const char *key, const char *what,
-                    struct diag *diag, int64_t *out, bool *out_found);
+status json_opt_str(const struct json *object, const char *key, const char *what, struct diag *diag,
+                    struct str *out, bool *out_found);
+status json_opt_i64(const struct json *object, const char *key, const char *what, struct diag *diag,
+                    int64_t *out, bool *out_found);
 status json_opt_bool(const struct json *object, const char *key, const char *what,
                      struct diag *diag, bool *out, bool *out_found);
 

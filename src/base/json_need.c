@@ -2,7 +2,8 @@
 /*
  * json_need.c - typed access to members, with the error text a user can act on.
  *
- * The texts follow Iceberg's own parser ("Cannot parse to an integer value: ..."), which clients show.
+ * The texts follow Iceberg's own parser ("Cannot parse to an integer value: ..."), which clients
+ * show.
  */
 #include "base/json.h"
 

@@ -36,7 +36,8 @@ static void put_cstr(struct line *line, const char *text)
 
 static void put_string(struct line *line, struct str s)
 {
-    bool is_utf8 = str_is_utf8(s); /* otherwise its high bytes are escaped, so that the line is JSON */
+    bool is_utf8 =
+        str_is_utf8(s); /* otherwise its high bytes are escaped, so that the line is JSON */
     put(line, "\"", 1);
     for (size_t i = 0; i < s.size; i++) {
         unsigned char c = (unsigned char)s.data[i];
@@ -75,7 +76,8 @@ static void put_field(struct line *line, const struct log_field *field)
 
 static int severity_number(enum log_level level)
 {
-    static const int numbers[] = {[LOG_DEBUG] = 5, [LOG_INFO] = 9, [LOG_WARN] = 13, [LOG_ERROR] = 17};
+    static const int numbers[] = {
+        [LOG_DEBUG] = 5, [LOG_INFO] = 9, [LOG_WARN] = 13, [LOG_ERROR] = 17};
     return numbers[level];
 }
 

@@ -106,8 +106,8 @@ struct catalog_response {
     struct str etag;  /* empty: none */
     /* Of a TABLE or VIEW body: where its metadata.json is (idempotency records keep it). */
     struct str metadata_location;
-    /* Of a created or staged table: a folder that must exist before the answer leaves, since some engines write
-     * into it without creating it. Empty: none. */
+    /* Of a created or staged table: a folder that must exist before the answer leaves, since some
+     * engines write into it without creating it. Empty: none. */
     struct str metadata_folder;
     /* Versions this operation made, in a warehouse with publish=sync. */
     const struct catalog_version *await;

@@ -231,8 +231,9 @@ status_value node_run(struct node *node, struct node_task *task, struct diag *di
 
 status_value node_read(struct node *node, struct diag *diag, struct kv_snapshot **out)
 {
-    /* A group of one is its own majority: once it leads, the applied state is the newest there is, since
-     * nothing is acknowledged before it is applied. A failed log does not make the applied state wrong. */
+    /* A group of one is its own majority: once it leads, the applied state is the newest there is,
+     * since nothing is acknowledged before it is applied. A failed log does not make the applied
+     * state wrong. */
     if (!atomic_load(&node->ready) && !atomic_load(&node->failed))
         return FAIL(diag, UNAVAILABLE, "this node is starting; try again");
     return kv_store_snapshot(node->store, diag, out);

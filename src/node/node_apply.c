@@ -2,9 +2,9 @@
 /*
  * node_apply.c - committed entries into the state, and answers to whoever waits for them.
  *
- * Entries are applied in groups, one state transaction each. A group ends before an entry whose task works on an
- * object that an earlier task of the group wants to answer about, so each answer shows exactly the state its
- * own entry made.
+ * Entries are applied in groups, one state transaction each. A group ends before an entry whose
+ * task works on an object that an earlier task of the group wants to answer about, so each answer
+ * shows exactly the state its own entry made.
  */
 #include "node/node_internal.h"
 
@@ -23,8 +23,9 @@ static bool has_key(const struct group_keys *group, uint64_t key)
 }
 
 /*
- * The last entry of the group that begins at `first`. Only an entry changes the state, so only an entry can end a
- * group; a task without one (it changed nothing) answers from the state of the entry before it.
+ * The last entry of the group that begins at `first`. Only an entry changes the state, so only an
+ * entry can end a group; a task without one (it changed nothing) answers from the state of the
+ * entry before it.
  */
 static uint64_t conflict_free_end(const struct node *node, uint64_t first, uint64_t last)
 {
@@ -61,7 +62,8 @@ static size_t collect(struct node *node, uint64_t first, uint64_t last)
     for (uint64_t index = first; index <= last && count < NODE_APPLY_MAX; index++) {
         const struct raft_entry *entry = raft_entry_at(node->raft, index);
         ASSERT(entry != NULL);
-        struct str payload = entry->kind == RAFT_ENTRY_COMMAND ? entry->payload : (struct str){"", 0};
+        struct str payload =
+            entry->kind == RAFT_ENTRY_COMMAND ? entry->payload : (struct str){"", 0};
         node->applies[count++] = (struct kv_entry){index, entry->term, payload};
     }
     return count;
@@ -82,7 +84,8 @@ static void answer_through(struct node *node, uint64_t index)
         node__answer(node, node__pop(&node->waiting));
 }
 
-static status_value apply_group(struct node *node, uint64_t first, uint64_t last, uint64_t *out_last)
+static status_value apply_group(struct node *node, uint64_t first, uint64_t last,
+                                uint64_t *out_last)
 {
     size_t count = collect(node, first, last);
     uint64_t end = first + count - 1;

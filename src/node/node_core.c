@@ -2,9 +2,9 @@
 /*
  * node_core.c - the core thread: one loop that owns consensus, evaluation and apply.
  *
- * A round takes everything others have posted, then in this order: completions of the log (which may commit,
- * apply and answer), then new tasks (which may propose). Every update of the consensus core is carried
- * out at once: append to the log thread's mailbox, apply, timer.
+ * A round takes everything others have posted, then in this order: completions of the log (which
+ * may commit, apply and answer), then new tasks (which may propose). Every update of the consensus
+ * core is carried out at once: append to the log thread's mailbox, apply, timer.
  */
 #include "node/node_internal.h"
 
@@ -65,8 +65,9 @@ void node__fail(struct node *node, const char *what)
     if (atomic_exchange(&node->failed, true))
         return;
     atomic_store(&node->ready, false);
-    LOG(node->log, ERROR, "node.failed", "the node cannot go on; restart it after the cause is fixed",
-        CSTR("what", what), CSTR("why", diag_message(&node->diag, STATUS_IO)));
+    LOG(node->log, ERROR, "node.failed",
+        "the node cannot go on; restart it after the cause is fixed", CSTR("what", what),
+        CSTR("why", diag_message(&node->diag, STATUS_IO)));
 }
 
 status_value node__step(struct node *node, const struct raft_event *event)
@@ -94,7 +95,8 @@ void node__carry_out(struct node *node, const struct raft_update *update)
         node__log_enqueue(node, update);
     if (update->role_changed)
         LOG(node->log, INFO, "raft.role.changed", "the role of this node changed",
-            CSTR("role", raft_role_name(raft_role(node->raft))), U64("term", raft_term(node->raft)));
+            CSTR("role", raft_role_name(raft_role(node->raft))),
+            U64("term", raft_term(node->raft)));
     if (update->apply.first <= update->apply.last &&
         !is_ok(node__apply(node, update->apply.first, update->apply.last)))
         node__fail(node, "could not apply committed entries to the state");
@@ -120,12 +122,12 @@ static void on_log_failed(struct node *node)
     (void)!is_ok(node__step(node, &event));
 }
 
-/* The log notes the snapshot and forgets what lies behind the older one, which is kept as a way back. */
+/* The log notes the snapshot and forgets what lies behind the older one, which is kept as a way
+ * back. */
 static void compact_log(struct node *node, uint64_t index, uint64_t term)
 {
     pthread_mutex_lock(&node->logbox.lock);
-    node->logbox.snapshot =
-        (struct wal_record){.kind = WAL_SNAPSHOT, .index = index, .term = term};
+    node->logbox.snapshot = (struct wal_record){.kind = WAL_SNAPSHOT, .index = index, .term = term};
     node->logbox.compact_before = node->snapshot_index == 0 ? 0 : node->snapshot_index + 1;
     pthread_cond_signal(&node->logbox.wake);
     pthread_mutex_unlock(&node->logbox.lock);
@@ -215,7 +217,8 @@ void *node__core_main(void *argument)
     for (;;) {
         struct round round = take_news(node);
         run_round(node, &round);
-        if (round.stop && (is_idle(node) || (atomic_load(&node->failed) && !node->snapshot_running)))
+        if (round.stop &&
+            (is_idle(node) || (atomic_load(&node->failed) && !node->snapshot_running)))
             break;
     }
     return NULL;

@@ -2,8 +2,9 @@
 /*
  * node_evaluate.c - tasks into log entries.
  *
- * Evaluation is serial and each task sees every earlier one through the in-flight overlay, so its checks
- * have no window. The entries of one round become one proposal and so, at most, one write of the log.
+ * Evaluation is serial and each task sees every earlier one through the in-flight overlay, so its
+ * checks have no window. The entries of one round become one proposal and so, at most, one write of
+ * the log.
  */
 #include "node/node_internal.h"
 

@@ -3,8 +3,10 @@
 /*
  * node_internal.h - the state of a node, by the thread that owns it.
  *
- * I1  Only the core thread touches raft, the in-flight overlay, the waiting list and applies to the store.
- * I2  Only the log thread touches the wal once the node runs; the keeper thread prepares its segments.
+ * I1  Only the core thread touches raft, the in-flight overlay, the waiting list and applies to the
+ *     store.
+ * I2  Only the log thread touches the wal once the node runs; the keeper thread prepares its
+ *     segments.
  * I3  The two mailboxes are the only shared memory; `lock` of each guards all of its fields.
  * I4  A task is in exactly one place: the core mailbox, the backlog, or the waiting list.
  * I5  The waiting list is in log order: task->index never decreases along it.
@@ -63,7 +65,7 @@ struct node_log_mailbox {
     pthread_cond_t wake;
     struct wal_record *records; /* filled by the core; swapped out by the log thread */
     size_t record_count;
-    uint64_t sequence; /* durable once `records` are */
+    uint64_t sequence;          /* durable once `records` are */
     struct wal_record snapshot; /* index 0: none; to be noted in the log */
     uint64_t compact_before;
     bool stop;
@@ -102,7 +104,7 @@ struct node {
 
     /* Core thread only. */
     struct kv_inflight *inflight;
-    struct kv_snapshot *base; /* what the overlay stands on */
+    struct kv_snapshot *base;      /* what the overlay stands on */
     struct node_task_list backlog; /* taken from the mailbox, waiting for room in the log */
     struct node_task_list waiting; /* evaluated, waiting for their index to be applied */
     struct raft_entry *proposals;
@@ -130,9 +132,9 @@ struct node {
 };
 
 enum {
-    NODE_ROUND_MAX = 256,      /* tasks evaluated into one proposal */
-    NODE_APPLY_MAX = 1024,     /* entries in one state transaction */
-    NODE_ENTRIES_MAX = 16384,  /* in memory, not yet applied */
+    NODE_ROUND_MAX = 256,       /* tasks evaluated into one proposal */
+    NODE_APPLY_MAX = 1024,      /* entries in one state transaction */
+    NODE_ENTRIES_MAX = 16384,   /* in memory, not yet applied */
     NODE_CLOCK_AHEAD_MS = 60000 /* a stamp further ahead than this is refused */
 };
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node_keeper.c - the keeper thread: zero-fills log segments ahead of use, so that no commit waits for it.
+ * node_keeper.c - the keeper thread: zero-fills log segments ahead of use, so that no commit waits
+ * for it.
  *
- * A full disk is not an error here: the log goes on with the segments it has, and the core refuses writes
- * before they run out.
+ * A full disk is not an error here: the log goes on with the segments it has, and the core refuses
+ * writes before they run out.
  */
 #include "node/node_internal.h"
 

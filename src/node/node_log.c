@@ -2,9 +2,9 @@
 /*
  * node_log.c - the log thread: group commit.
  *
- * While one write is on its way the core fills the mailbox; the next write takes all of it. So the group
- * grows with the load and a lonely write waits for nobody. In idle time the newest frame is settled, so that
- * a later loss of it would be told from a torn tail.
+ * While one write is on its way the core fills the mailbox; the next write takes all of it. So the
+ * group grows with the load and a lonely write waits for nobody. In idle time the newest frame is
+ * settled, so that a later loss of it would be told from a torn tail.
  */
 #include "node/node_internal.h"
 
@@ -108,7 +108,8 @@ static bool write_job(struct node *node, const struct log_job *job, struct diag 
     uint64_t bytes = payload_bytes(job);
     status_value result = wal_append(node->wal, job->records, job->count, diag);
     if (!is_ok(result)) {
-        LOG(node->log, ERROR, "wal.append.failed", "the log cannot be written; the node stops writing",
+        LOG(node->log, ERROR, "wal.append.failed",
+            "the log cannot be written; the node stops writing",
             CSTR("why", diag_message(diag, result.code)));
         tell_core(node, 0, true);
         return false;

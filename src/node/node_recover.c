@@ -9,9 +9,11 @@
  *   snapshots/    durable states at some index
  *   state/        the applied state: a cache, thrown away when another boot of the machine left it unclean
  *
- * R1  The state is used only if it is trusted and the log continues it without a gap; else it is rebuilt from the
- *     newest valid snapshot and the log, or, when neither reaches back far enough, the node refuses to start.
- * R2  A group of one is its own majority: every durable entry is committed, so recovery applies all of them.
+ * R1  The state is used only if it is trusted and the log continues it without a gap; else it is
+ *     rebuilt from the newest valid snapshot and the log, or, when neither reaches back far enough,
+ *     the node refuses to start.
+ * R2  A group of one is its own majority: every durable entry is committed, so recovery applies all
+ *     of them.
  */
 #include "base/json.h"
 #include "base/uuid.h"
@@ -48,13 +50,13 @@ static status_value write_identity(struct node *node, const char *folder, bool i
     char *temporary = join(folder, "node.json.new", diag);
     char *path = join(folder, "node.json", diag);
     struct str text = arena_printf(
-        arena,
-        "{\"format\":1,\"cluster-id\":\"%s\",\"node-id\":%" PRIu64 ",\"initialized\":%s}\n",
+        arena, "{\"format\":1,\"cluster-id\":\"%s\",\"node-id\":%" PRIu64 ",\"initialized\":%s}\n",
         node->identity.cluster_id, node->identity.node_id, initialized ? "true" : "false");
     status_value result = OK;
     if (temporary == NULL || path == NULL || text.data == NULL)
         TRY_OUT(result, FAIL(diag, NOMEM, "could not write node.json: no memory"));
-    TRY_OUT(result, ops->file_open(node->env, temporary, ENV_OPEN_CREATE | ENV_OPEN_WRITE, diag, &file));
+    TRY_OUT(result,
+            ops->file_open(node->env, temporary, ENV_OPEN_CREATE | ENV_OPEN_WRITE, diag, &file));
     result = ops->file_truncate(node->env, file, 0, diag);
     if (is_ok(result))
         result = ops->file_write(node->env, file, 0, text.data, text.size, diag);
@@ -262,8 +264,8 @@ static status_value visit(void *context, const struct wal_record *record, struct
                                      .payload = payload};
     TRY(raft_restore_entry(replay->node->raft, &entry, diag));
     bool is_command = entry.kind == RAFT_ENTRY_COMMAND;
-    replay->node->applies[replay->count++] = (struct kv_entry){
-        entry.index, entry.term, is_command ? payload : (struct str){"", 0}};
+    replay->node->applies[replay->count++] =
+        (struct kv_entry){entry.index, entry.term, is_command ? payload : (struct str){"", 0}};
     replay->bytes += payload.size;
     if (replay->count < NODE_APPLY_MAX && replay->bytes < RECOVER_CHUNK_BYTES)
         return OK;
@@ -344,9 +346,8 @@ status_value node__recover(struct node *node, struct diag *diag)
     enum { ARENA_MAX_BYTES = 64 << 20 };
     arena_init(&arena, allocator_heap(), ARENA_MAX_BYTES);
     struct str folder = arena_copy(&arena, node->options.data_dir);
-    status_value result = folder.data == NULL
-                              ? FAIL(diag, NOMEM, "could not allocate paths")
-                              : recover(node, folder.data, &arena, diag);
+    status_value result = folder.data == NULL ? FAIL(diag, NOMEM, "could not allocate paths")
+                                              : recover(node, folder.data, &arena, diag);
     arena_deinit(&arena);
     return result;
 }

@@ -2,9 +2,10 @@
 /*
  * node_snapshot.c - durable copies of the applied state, taken while writes go on.
  *
- * One thread lives as long as one snapshot: it copies the state under a read transaction, makes the copy durable,
- * removes old ones and reports to the core, which then lets the log forget. Two snapshots are kept and the log
- * is cut only behind the older one, so a damaged newest snapshot still leaves a way back.
+ * One thread lives as long as one snapshot: it copies the state under a read transaction, makes the
+ * copy durable, removes old ones and reports to the core, which then lets the log forget. Two
+ * snapshots are kept and the log is cut only behind the older one, so a damaged newest snapshot
+ * still leaves a way back.
  */
 #include "base/uuid.h"
 #include "node/node_internal.h"
@@ -20,8 +21,9 @@ static status_value copy_state(void *context, const char *folder, struct diag *d
     struct arena arena;
     arena_init(&arena, allocator_heap(), 1 << 16);
     struct str path = arena_printf(&arena, "%s/data.mdb", folder);
-    status_value result = path.data == NULL ? FAIL(diag, NOMEM, "could not allocate a path")
-                                            : lmdb_store_copy(node->store, path.data, diag, out_meta);
+    status_value result = path.data == NULL
+                              ? FAIL(diag, NOMEM, "could not allocate a path")
+                              : lmdb_store_copy(node->store, path.data, diag, out_meta);
     arena_deinit(&arena);
     return result;
 }

@@ -10,7 +10,12 @@
 #include <limits.h>
 #include <zlib.h>
 
-enum { INPUT_BYTES = 64 << 10, GZIP_WINDOW_BITS = 15 + 16, RATIO_MAX = 1000, PIECE_BYTES = 64 << 10 };
+enum {
+    INPUT_BYTES = 64 << 10,
+    GZIP_WINDOW_BITS = 15 + 16,
+    RATIO_MAX = 1000,
+    PIECE_BYTES = 64 << 10
+};
 
 struct gzip_source {
     struct object_source base;
@@ -105,7 +110,8 @@ status_value gzip_inflate(struct str compressed, size_t size_max, struct arena *
 {
     struct buf text;
     z_stream zlib = {0};
-    size_t ratio_max = compressed.size > SIZE_MAX / RATIO_MAX ? SIZE_MAX : compressed.size * RATIO_MAX;
+    size_t ratio_max =
+        compressed.size > SIZE_MAX / RATIO_MAX ? SIZE_MAX : compressed.size * RATIO_MAX;
     if (compressed.size > INT_MAX)
         return FAIL(diag, TOO_LARGE, "a gzip file of %zu bytes is too large", compressed.size);
     buf_init(&text, arena, (size_max < ratio_max ? size_max : ratio_max) + PIECE_BYTES);

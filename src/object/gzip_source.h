@@ -10,7 +10,8 @@ struct gzip_source;
 status gzip_source_open(struct object_source *inner, struct diag *diag, struct gzip_source **out,
                         struct object_source **out_source);
 void gzip_source_close(struct gzip_source *gzip); /* NULL is fine */
-/* Decompresses into the arena, at most size_max bytes and at most 1,000 times the input. INVALID, TOO_LARGE. */
+/* Decompresses into the arena, at most size_max bytes and at most 1,000 times the input. INVALID,
+ * TOO_LARGE. */
 status gzip_inflate(struct str compressed, size_t size_max, struct arena *arena, struct diag *diag,
                     struct str *out);
 /* Whether the bytes begin with gzip's magic number. */

@@ -2,9 +2,10 @@
 /*
  * local.c - objects as files below one folder.
  *
- * I1  Every open goes through openat2 with RESOLVE_BENEATH from the root's descriptor: the kernel refuses
- *     "..", absolute links and links that lead out, so no check of ours can be raced.
- * I2  A put writes "<name>.tarn-<unique>.tmp" beside the target and renames it: no reader ever sees part of it.
+ * I1  Every open goes through openat2 with RESOLVE_BENEATH from the root's descriptor: the kernel
+ *     refuses "..", absolute links and links that lead out, so no check of ours can be raced.
+ * I2  A put writes "<name>.tarn-<unique>.tmp" beside the target and renames it: no reader ever sees
+ *     part of it.
  */
 #include "base/alloc.h"
 #include "object/object.h"
@@ -74,8 +75,7 @@ static status_value relative(const struct local_store *store, struct str locatio
     struct str path = str_from_pos(location, root.size + 1);
     if (path.size >= PATH_MAX_BYTES || memchr(path.data, '\0', path.size) != NULL ||
         has_odd_segment(path))
-        return FAIL(diag, DENIED, "location %.*s cannot be a file path",
-                    STR_ARG(location));
+        return FAIL(diag, DENIED, "location %.*s cannot be a file path", STR_ARG(location));
     memcpy(out, path.data, path.size);
     out[path.size] = '\0';
     return OK;
@@ -152,8 +152,8 @@ static status_value local_read(struct object_store *self, struct str location, s
     if (fstat(fd, &info) != 0)
         result = failed(diag, errno, "read", location);
     else if (!S_ISREG(info.st_mode))
-        result = FAIL(diag, NOT_FOUND, "Failed to open input stream for file: %.*s",
-                      STR_ARG(location));
+        result =
+            FAIL(diag, NOT_FOUND, "Failed to open input stream for file: %.*s", STR_ARG(location));
     else if ((size_t)info.st_size > size_max)
         result = FAIL(diag, TOO_LARGE, "file %.*s has %lld bytes; the limit is %zu",
                       STR_ARG(location), (long long)info.st_size, size_max);
@@ -196,8 +196,7 @@ static status_value copy_source(int fd, struct object_source *source, struct str
 }
 
 static status_value put_beside(struct local_store *store, int folder, const char *name,
-                               struct object_source *source, struct str location,
-                               struct diag *diag)
+                               struct object_source *source, struct str location, struct diag *diag)
 {
     char temporary[NAME_MAX + 1];
     int size = snprintf(temporary, sizeof(temporary), ".tarn-%d-%u.tmp", (int)getpid(),

@@ -3,18 +3,20 @@
 /*
  * raft.h - the consensus core: raft_step(raft, event, update).
  *
- * A pure step function: events carry time, completions of storage and messages of peers; updates say what
- * must be written, sent, applied. No I/O, no clock, no randomness, and no memory is taken after
- * raft_create: when a fixed capacity is reached the step answers EXHAUSTED and changes nothing.
+ * A pure step function: events carry time, completions of storage and messages of peers; updates
+ * say what must be written, sent, applied. No I/O, no clock, no randomness, and no memory is taken
+ * after raft_create: when a fixed capacity is reached the step answers EXHAUSTED and changes
+ * nothing.
  *
- * Storage is asynchronous, a peer that answers: an update may carry an append with a sequence number, and the
- * core counts itself for an entry or a vote only after RAFT_APPENDED reports that sequence. Appends are written
- * in order as one stream with the hard state in front of the entries of the same update (consensus.md
- * §2.2 rules 1-4). The core never owns payload bytes: the caller keeps the payload of every entry at or above
- * raft_pinned_from() alive.
+ * Storage is asynchronous, a peer that answers: an update may carry an append with a sequence
+ * number, and the core counts itself for an entry or a vote only after RAFT_APPENDED reports that
+ * sequence. Appends are written in order as one stream with the hard state in front of the entries
+ * of the same update (consensus.md §2.2 rules 1-4). The core never owns payload bytes: the caller
+ * keeps the payload of every entry at or above raft_pinned_from() alive.
  *
- * Version 0.1 runs groups of one voter; raft_create refuses more. Roles, events and updates are those of the
- * full protocol (Ongaro's dissertation; etcd's AsyncStorageWrites; cowsql's step function).
+ * Version 0.1 runs groups of one voter; raft_create refuses more. Roles, events and updates are
+ * those of the full protocol (Ongaro's dissertation; etcd's AsyncStorageWrites; cowsql's step
+ * function).
  */
 #include "base/alloc.h"
 #include "base/status.h"
@@ -69,19 +71,19 @@ struct raft_message {
 };
 
 enum raft_event_type {
-    RAFT_EVENT_START,           /* after the log was restored */
-    RAFT_EVENT_TICK,            /* time passed */
-    RAFT_EVENT_RECEIVE,         /* `message` */
-    RAFT_EVENT_PROPOSE,         /* `entries`: index and term are ignored */
-    RAFT_EVENT_READ_INDEX,      /* `read_id`, chosen by the caller, never reused */
-    RAFT_EVENT_APPENDED,        /* `sequence` is durable, and all before it */
-    RAFT_EVENT_APPEND_FAILED,   /* the log cannot be written any more: final */
-    RAFT_EVENT_APPLIED,         /* `index` is applied to the state */
-    RAFT_EVENT_SNAPSHOT_TAKEN,  /* a durable snapshot of `index` exists */
+    RAFT_EVENT_START,            /* after the log was restored */
+    RAFT_EVENT_TICK,             /* time passed */
+    RAFT_EVENT_RECEIVE,          /* `message` */
+    RAFT_EVENT_PROPOSE,          /* `entries`: index and term are ignored */
+    RAFT_EVENT_READ_INDEX,       /* `read_id`, chosen by the caller, never reused */
+    RAFT_EVENT_APPENDED,         /* `sequence` is durable, and all before it */
+    RAFT_EVENT_APPEND_FAILED,    /* the log cannot be written any more: final */
+    RAFT_EVENT_APPLIED,          /* `index` is applied to the state */
+    RAFT_EVENT_SNAPSHOT_TAKEN,   /* a durable snapshot of `index` exists */
     RAFT_EVENT_PEER_UNREACHABLE, /* `peer` */
-    RAFT_EVENT_PEER_LOST,       /* `peer` closed its connection */
-    RAFT_EVENT_PROPOSE_CONFIG,  /* `entries[0]` */
-    RAFT_EVENT_TRANSFER,        /* leadership to `peer` */
+    RAFT_EVENT_PEER_LOST,        /* `peer` closed its connection */
+    RAFT_EVENT_PROPOSE_CONFIG,   /* `entries[0]` */
+    RAFT_EVENT_TRANSFER,         /* leadership to `peer` */
     RAFT_EVENT_FORGET_LEADER
 };
 
@@ -97,8 +99,8 @@ struct raft_event {
     uint64_t peer;
 };
 
-/* What the caller must do, in this order: write `append`, send, apply, answer reads, set the timer. Arrays are
- * the core's and valid until the next step. */
+/* What the caller must do, in this order: write `append`, send, apply, answer reads, set the timer.
+ * Arrays are the core's and valid until the next step. */
 struct raft_update {
     bool hard_state_changed;
     struct raft_hard_state hard_state;
@@ -108,7 +110,7 @@ struct raft_update {
         uint64_t first;         /* entries [first, first + count) are read with raft_entry_at */
         uint32_t count;
     } append;
-    const struct raft_message *messages;       /* may leave now */
+    const struct raft_message *messages; /* may leave now */
     uint32_t message_count;
     const struct raft_message *messages_after; /* leave once append.sequence is durable */
     uint32_t message_after_count;
@@ -122,7 +124,7 @@ struct raft_update {
     } const *reads;
     uint32_t read_count;
     bool role_changed;
-    uint64_t compact_before; /* != 0: log storage may forget entries below */
+    uint64_t compact_before;   /* != 0: log storage may forget entries below */
     uint64_t next_deadline_ns; /* deliver a TICK then; UINT64_MAX: no timer */
 };
 
@@ -130,9 +132,9 @@ struct raft_options {
     uint64_t id; /* of this node, not 0; never reused for another life */
     const uint64_t *voters;
     size_t voter_count;
-    uint32_t entries_max;      /* not yet applied or pinned entries in memory */
+    uint32_t entries_max; /* not yet applied or pinned entries in memory */
     uint64_t unapplied_bytes_max;
-    uint32_t reads_max;        /* reads waiting for confirmation */
+    uint32_t reads_max; /* reads waiting for confirmation */
     uint64_t election_timeout_ns;
     uint64_t random_seed; /* for election jitter */
 };
@@ -144,9 +146,10 @@ status raft_create(struct allocator *allocator, const struct raft_options *optio
 void raft_destroy(struct raft *raft);
 
 /*
- * Before START: what the log holds. First the hard state and the newest snapshot (index 0: none), then the
- * durable entries behind it in order. `applied` is what the state has applied (at least the snapshot).
- * CORRUPT when the pieces contradict each other: a gap, a term that decreases, applied beyond the log.
+ * Before START: what the log holds. First the hard state and the newest snapshot (index 0: none),
+ * then the durable entries behind it in order. `applied` is what the state has applied (at least
+ * the snapshot). CORRUPT when the pieces contradict each other: a gap, a term that decreases,
+ * applied beyond the log.
  */
 status raft_restore(struct raft *raft, struct raft_hard_state hard_state, uint64_t snapshot_index,
                     uint64_t snapshot_term, struct diag *diag);
@@ -154,8 +157,8 @@ status raft_restore_entry(struct raft *raft, const struct raft_entry *entry, str
 status raft_restore_applied(struct raft *raft, uint64_t applied, struct diag *diag);
 
 /*
- * One event in, one update out. On failure the core is unchanged and the update empty: EXHAUSTED (try later),
- * NOT_LEADER, UNAVAILABLE (this core has failed), INVALID (an event that cannot be).
+ * One event in, one update out. On failure the core is unchanged and the update empty: EXHAUSTED
+ * (try later), NOT_LEADER, UNAVAILABLE (this core has failed), INVALID (an event that cannot be).
  */
 status raft_step(struct raft *raft, const struct raft_event *event, struct diag *diag,
                  struct raft_update *out);
@@ -167,7 +170,8 @@ uint64_t raft_leader(const struct raft *raft); /* node id, 0: unknown */
 uint64_t raft_last_index(const struct raft *raft);
 uint64_t raft_commit_index(const struct raft *raft);
 uint64_t raft_applied_index(const struct raft *raft);
-/* A leader that has applied an entry of its own term: only then may it evaluate and answer reads. */
+/* A leader that has applied an entry of its own term: only then may it evaluate and answer
+ * reads. */
 bool raft_is_ready(const struct raft *raft);
 /* Payloads of entries at or above this index must stay alive. */
 uint64_t raft_pinned_from(const struct raft *raft);

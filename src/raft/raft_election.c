@@ -2,9 +2,9 @@
 /*
  * raft_election.c - becoming leader (dissertation §3.4).
  *
- * A candidate's own vote counts only once its new term and vote are durable (bugs B1, B3): campaign asks
- * for an append that carries the hard state, and its completion casts the vote. Pre-vote asks the other
- * voters first; a group of one has nobody to ask.
+ * A candidate's own vote counts only once its new term and vote are durable (bugs B1, B3): campaign
+ * asks for an append that carries the hard state, and its completion casts the vote. Pre-vote asks
+ * the other voters first; a group of one has nobody to ask.
  */
 #include "raft/raft_internal.h"
 
@@ -55,8 +55,8 @@ void raft__campaign(struct raft *raft, struct raft_update *update)
     raft->hard.vote = raft->id;
     for (size_t i = 0; i < raft->voter_count; i++)
         raft->granted[i] = false;
-    raft->election_deadline_ns =
-        raft->now_ns + raft->election_timeout_ns + prng_below(&raft->prng, raft->election_timeout_ns);
+    raft->election_deadline_ns = raft->now_ns + raft->election_timeout_ns +
+                                 prng_below(&raft->prng, raft->election_timeout_ns);
     update->hard_state_changed = true;
     update->role_changed = true;
     raft__emit_append(raft, update);

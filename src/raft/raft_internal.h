@@ -5,7 +5,8 @@
  *
  * Invariants, checked by raft__check after every step:
  * I1  snapshot_index <= applied <= commit <= last; applied <= handed_out <= commit.
- * I2  the log holds [log.first, last] without gaps, terms never decrease and never exceed hard.term.
+ * I2  the log holds [log.first, last] without gaps, terms never decrease and never exceed
+ *     hard.term.
  * I3  durable <= last; a node counts itself for entry i only when i <= durable.
  * I4  hard.vote changes only together with hard.term, or from 0 (bug B2).
  * I5  only entries of the current term are committed by counting (Raft paper, figure 8; bug B15).
@@ -46,16 +47,16 @@ struct raft {
     uint64_t commit;
     uint64_t handed_out; /* last index given to the caller for applying */
     uint64_t applied;
-    uint64_t term_start; /* leader: index of its no-op */
-    uint64_t sequence;   /* of the newest append asked for */
-    uint64_t written;    /* newest sequence reported durable */
+    uint64_t term_start;    /* leader: index of its no-op */
+    uint64_t sequence;      /* of the newest append asked for */
+    uint64_t written;       /* newest sequence reported durable */
     uint64_t vote_sequence; /* the append that carries our own vote */
     uint64_t append_first;  /* first entry not yet in an append */
     struct raft_append_record {
         uint64_t sequence;
         uint64_t last;
         uint64_t term;
-    } *appends; /* ring of appends in flight */
+    } * appends; /* ring of appends in flight */
     uint32_t append_head;
     uint32_t append_count;
     struct raft_pending_read *reads;

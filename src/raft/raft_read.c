@@ -2,9 +2,10 @@
 /*
  * raft_read.c - linearizable reads without a log write (dissertation §6.4, ReadIndex).
  *
- * A read takes the commit index of the moment it arrives and waits (a) until the leader has committed an
- * entry of its own term (bug B26) and (b) until a majority has confirmed the leadership after the read
- * arrived. In a group of one the leader is that majority. Ids are the caller's and never reused (B28).
+ * A read takes the commit index of the moment it arrives and waits (a) until the leader has
+ * committed an entry of its own term (bug B26) and (b) until a majority has confirmed the
+ * leadership after the read arrived. In a group of one the leader is that majority. Ids are the
+ * caller's and never reused (B28).
  */
 #include "raft/raft_internal.h"
 

@@ -44,8 +44,8 @@ void raft__emit_append(struct raft *raft, struct raft_update *update)
     update->append.count = (uint32_t)(raft->log.last + 1 - raft->append_first);
     raft->append_first = raft->log.last + 1;
     uint32_t slot = (raft->append_head + raft->append_count) % RAFT_APPENDS_MAX;
-    raft->appends[slot] = (struct raft_append_record){
-        raft->sequence, raft->log.last, raft__log_term(raft, raft->log.last)};
+    raft->appends[slot] = (struct raft_append_record){raft->sequence, raft->log.last,
+                                                      raft__log_term(raft, raft->log.last)};
     raft->append_count++;
 }
 

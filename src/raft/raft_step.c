@@ -2,8 +2,8 @@
 /*
  * raft_step.c - one event in, one update out; creation, restoring, and the invariants.
  *
- * Every event ends the same way: advance the commit index, emit what must be appended, what may be applied
- * and which reads are confirmed, then check the invariants of raft_internal.h.
+ * Every event ends the same way: advance the commit index, emit what must be appended, what may be
+ * applied and which reads are confirmed, then check the invariants of raft_internal.h.
  */
 #include "raft/raft_internal.h"
 
@@ -15,7 +15,8 @@ static status_value check_options(const struct raft_options *options, struct dia
         options->election_timeout_ns == 0 || options->voter_count == 0)
         return FAIL(diag, INVALID, "impossible options for a consensus group");
     if (options->voter_count > 1)
-        return FAIL(diag, NOT_IMPLEMENTED, "groups of several voters are not offered by this version");
+        return FAIL(diag, NOT_IMPLEMENTED,
+                    "groups of several voters are not offered by this version");
     if (options->voters[0] != options->id)
         return FAIL(diag, INVALID, "node %" PRIu64 " is not a voter of its group", options->id);
     return OK;
@@ -98,7 +99,8 @@ status_value raft_restore(struct raft *raft, struct raft_hard_state hard_state,
     return OK;
 }
 
-status_value raft_restore_entry(struct raft *raft, const struct raft_entry *entry, struct diag *diag)
+status_value raft_restore_entry(struct raft *raft, const struct raft_entry *entry,
+                                struct diag *diag)
 {
     ASSERT(!raft->started);
     if (entry->index != raft->log.last + 1)
@@ -109,7 +111,8 @@ status_value raft_restore_entry(struct raft *raft, const struct raft_entry *entr
                     entry->index, entry->term);
     /* One slot stays free for the no-op of the next term. */
     if (!raft__log_has_room(&raft->log, 2))
-        return FAIL(diag, EXHAUSTED, "the log holds more than %" PRIu32 " entries that are not applied",
+        return FAIL(diag, EXHAUSTED,
+                    "the log holds more than %" PRIu32 " entries that are not applied",
                     raft->log.capacity);
     raft__log_push(&raft->log, entry);
     raft->append_first = raft->log.last + 1;

@@ -2,8 +2,9 @@
 /*
  * janitor.c - one thread that works off drop jobs.
  *
- * For each job: wait until the outbox of the object is empty (its last metadata file must exist, a dropped table can
- * be registered again); with purge, delete the files; then delete rows, a bounded number for each log entry.
+ * For each job: wait until the outbox of the object is empty (its last metadata file must exist, a
+ * dropped table can be registered again); with purge, delete the files; then delete rows, a bounded
+ * number for each log entry.
  */
 #include "worker/janitor.h"
 
@@ -12,11 +13,11 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <time.h>
 
 enum { JOBS_MAX = 64, ROWS_MAX = 2000, ARENA_MAX_BYTES = 256 << 20 };
 
 struct janitor {
+    struct env *env;
     struct node *node;
     struct stores *stores;
     const struct catalog_options *options;
@@ -62,9 +63,8 @@ static status_value delete_rows(struct janitor *janitor, const struct catalog_dr
     for (bool done = false; !done && !is_stopping(janitor);) {
         struct arena arena;
         arena_init(&arena, allocator_heap(), ARENA_MAX_BYTES);
-        struct step_task step = {.task = {.evaluate = step_evaluate, .arena = &arena},
-                                 .janitor = janitor,
-                                 .job = job};
+        struct step_task step = {
+            .task = {.evaluate = step_evaluate, .arena = &arena}, .janitor = janitor, .job = job};
         status_value result = node_run(janitor->node, &step.task, diag, NULL);
         done = step.done;
         arena_deinit(&arena);
@@ -128,9 +128,9 @@ static status_value run_round(struct janitor *janitor)
 
 static bool pause(struct janitor *janitor)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += 1;
+    uint64_t at = janitor->env->ops->monotonic_ns(janitor->env) + UINT64_C(1000000000);
+    struct timespec until = {.tv_sec = (time_t)(at / 1000000000),
+                             .tv_nsec = (long)(at % 1000000000)};
     pthread_mutex_lock(&janitor->lock);
     int outcome = 0;
     while (!janitor->stop && outcome == 0)
@@ -152,14 +152,15 @@ static void *janitor_main(void *argument)
     return NULL;
 }
 
-status_value janitor_open(struct node *node, struct stores *stores,
-                          const struct catalog_options *options, struct log *log,
-                          struct diag *diag, struct janitor **out)
+status_value janitor_open(struct env *env, struct node *node, struct stores *stores,
+                          const struct catalog_options *options, struct log *log, struct diag *diag,
+                          struct janitor **out)
 {
     pthread_condattr_t attributes;
     struct janitor *janitor = mem_zalloc(sizeof(*janitor));
     if (janitor == NULL)
         return FAIL(diag, NOMEM, "could not start the janitor");
+    janitor->env = env;
     janitor->node = node;
     janitor->stores = stores;
     janitor->options = options;

@@ -2,9 +2,9 @@
 /*
  * publisher.c - from outbox rows to durable files.
  *
- * One thread runs rounds. A round: list the oldest outbox rows; write each file and tell its waiters as soon as it is
- * visible; flush all files of the round at once; propose the removal of their outbox rows as one log entry;
- * delete what write.metadata.delete-after-commit gave up.
+ * One thread runs rounds. A round: list the oldest outbox rows; write each file and tell its
+ * waiters as soon as it is visible; flush all files of the round at once; propose the removal of
+ * their outbox rows as one log entry; delete what write.metadata.delete-after-commit gave up.
  *
  * I1  An outbox row goes only after its file and folders are durable.
  * I2  Versions of one object are written and removed in ascending order (undo rows depend on it).
@@ -17,11 +17,11 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <time.h>
 
 enum { ROUND_MAX = 256, WAIT_SECONDS = 10, ARENA_MAX_BYTES = 64 << 20 };
 
 struct publisher {
+    struct env *env;
     struct node *node;
     struct stores *stores;
     const struct catalog_options *options;
@@ -37,11 +37,9 @@ struct publisher {
     atomic_uint_fast64_t backlog;
 };
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(const struct publisher *publisher)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    return publisher->env->ops->monotonic_ns(publisher->env);
 }
 
 static void on_applied(struct node_listener *self)
@@ -57,7 +55,7 @@ static void on_applied(struct node_listener *self)
 
 void publisher_await(struct publisher *publisher, struct publisher_wait *wait)
 {
-    wait->deadline_ns = now_ns() + (uint64_t)WAIT_SECONDS * 1000000000;
+    wait->deadline_ns = now_ns(publisher) + (uint64_t)WAIT_SECONDS * 1000000000;
     pthread_mutex_lock(&publisher->lock);
     bool stopped = publisher->stop;
     if (!stopped) {
@@ -182,8 +180,8 @@ static size_t write_files(struct publisher *publisher, struct publish_round *rou
             answer_waits(publisher, &job->version, 0, false, true);
         } else {
             failures++;
-            report(publisher, job, "publish.failed", "a metadata file could not be written; retrying",
-                   &round->diag, result);
+            report(publisher, job, "publish.failed",
+                   "a metadata file could not be written; retrying", &round->diag, result);
         }
     }
     return written;
@@ -319,10 +317,11 @@ out:
     return result;
 }
 
-/* Until something is applied; with a pause after failures so that a broken store is not hammered. */
+/* Until something is applied; with a pause after failures so that a broken store is not
+ * hammered. */
 static bool wait_for_work(struct publisher *publisher, bool failed)
 {
-    uint64_t until = now_ns() + (failed ? UINT64_C(500000000) : UINT64_C(1000000000));
+    uint64_t until = now_ns(publisher) + (failed ? UINT64_C(500000000) : UINT64_C(1000000000));
     struct timespec at = {.tv_sec = (time_t)(until / 1000000000),
                           .tv_nsec = (long)(until % 1000000000)};
     pthread_mutex_lock(&publisher->lock);
@@ -347,13 +346,13 @@ static void *publisher_main(void *argument)
             publisher->dirty = true;
             pthread_mutex_unlock(&publisher->lock);
         }
-        answer_waits(publisher, NULL, now_ns(), false, false);
+        answer_waits(publisher, NULL, now_ns(publisher), false, false);
     }
     answer_waits(publisher, NULL, 0, true, false);
     return NULL;
 }
 
-status_value publisher_open(struct node *node, struct stores *stores,
+status_value publisher_open(struct env *env, struct node *node, struct stores *stores,
                             const struct catalog_options *options, struct log *log,
                             struct metrics *metrics, struct diag *diag, struct publisher **out)
 {
@@ -361,6 +360,7 @@ status_value publisher_open(struct node *node, struct stores *stores,
     pthread_condattr_t attributes;
     if (publisher == NULL)
         return FAIL(diag, NOMEM, "could not start the publisher");
+    publisher->env = env;
     publisher->node = node;
     publisher->stores = stores;
     publisher->options = options;

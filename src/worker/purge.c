@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * purge.c - deletes the files of one dropped table, in an order that a crash may interrupt anywhere.
+ * purge.c - deletes the files of one dropped table, in an order that a crash may interrupt
+ * anywhere.
  *
- * Four passes over what the rows name: data and delete files; manifests; manifest lists; statistics and
- * metadata files. The first three read the manifest lists again each time instead of remembering what they
- * name, so memory does not grow with the table.
+ * Four passes over what the rows name: data and delete files; manifests; manifest lists; statistics
+ * and metadata files. The first three read the manifest lists again each time instead of
+ * remembering what they name, so memory does not grow with the table.
  *
  * I1  A file goes only after everything that only it leads to; the newest metadata file goes last.
- * I2  Nothing is deleted but what a file that was read to its end names. A manifest is read through once before
- *     the first of its files is deleted. What cannot be read stays, and so does everything it may name.
+ * I2  Nothing is deleted but what a file that was read to its end names. A manifest is read through
+ *     once before the first of its files is deleted. What cannot be read stays, and so does
+ *     everything it may name.
  * I3  A file that is gone was deleted by an earlier try, and everything it led to before it.
  */
 #include "worker/purge.h"
@@ -68,7 +70,8 @@ static void keep_diag(struct purge *purge, const struct diag *diag)
         *purge->diag = *diag;
 }
 
-/* The store's name of a file, until the next call. ILLEGAL_ARGUMENT: it cannot be in this warehouse. */
+/* The store's name of a file, until the next call. ILLEGAL_ARGUMENT: it cannot be in this
+ * warehouse. */
 static status find_in_store(struct purge *purge, struct str location, struct diag *diag,
                             struct str *out)
 {
@@ -98,7 +101,8 @@ static status remove_file(struct purge *purge, struct str location)
 
 /* --- reading lists and manifests --- */
 
-/* When so many cannot be read that they cannot be remembered, none may be deleted any more: the purge fails. */
+/* When so many cannot be read that they cannot be remembered, none may be deleted any more: the
+ * purge fails. */
 static status keep(struct purge *purge, struct str location, const char *why)
 {
     bool added;
@@ -106,7 +110,8 @@ static status keep(struct purge *purge, struct str location, const char *why)
     return purge_set_add(&purge->kept, location, purge->diag, &added);
 }
 
-/* The whole file in `arena`; *out_found is false when it is gone or stays (then it is in `kept`). */
+/* The whole file in `arena`; *out_found is false when it is gone or stays (then it is in
+ * `kept`). */
 static status read_file(struct purge *purge, struct arena *arena, struct str location,
                         struct str *out, bool *out_found)
 {

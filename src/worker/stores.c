@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * stores.c - a list of open stores behind a lock; there are as many as warehouses, so a list will do.
+ * stores.c - a list of open stores behind a lock; there are as many as warehouses, so a list will
+ * do.
  *
- * A warehouse whose location changed gets a new store; the old one stays until the end, since others may be
- * using it.
+ * A warehouse whose location changed gets a new store; the old one stays until the end, since
+ * others may be using it.
  */
 #include "worker/stores.h"
 

@@ -2,25 +2,24 @@
 /*
  * node_test.c - a node on a real folder: order, durability over restarts, rebuilding, limits.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "node/node.h"
 
 #include <dirent.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 struct fixture {
     char folder[64];
@@ -68,7 +67,8 @@ static void stop(struct fixture *f)
     f->node = NULL;
 }
 
-/* Adds one to the counter under `key` and puts its new value under key#value; refuses beyond `limit`. */
+/* Adds one to the counter under `key` and puts its new value under key#value; refuses beyond
+ * `limit`. */
 struct increment {
     struct node_task task;
     struct arena arena;

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * object_test.c - local files behind the object store interface: whole or not at all, and never outside.
+ * object_test.c - local files behind the object store interface: whole or not at all, and never
+ * outside.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "object/object.h"
 
 #include "base/prng.h"
 #include "object/gzip_source.h"
-#include "object/object.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 struct fixture {
     char folder[64];
@@ -132,10 +133,11 @@ static void failing_source_leaves_nothing(void **state)
     assert_true(is_ok(put(f, at(f, "d/keep"), STR("old"))));
     for (int n = 0; n < 5; n++) {
         struct text_source source = {{text_fill}, {text, sizeof(text)}, 1000, n};
-        assert_int_equal(
-            f->store->ops->put(f->store, at(f, "d/keep"), &source.base, &f->diag).code, STATUS_IO);
+        assert_int_equal(f->store->ops->put(f->store, at(f, "d/keep"), &source.base, &f->diag).code,
+                         STATUS_IO);
     }
-    assert_true(is_ok(f->store->ops->read(f->store, at(f, "d/keep"), 100, &f->arena, &f->diag, &out)));
+    assert_true(
+        is_ok(f->store->ops->read(f->store, at(f, "d/keep"), 100, &f->arena, &f->diag, &out)));
     assert_true(str_eq(out, STR("old")));
     (void)snprintf(folder, sizeof(folder), "%s/wh/lake/d", f->folder);
     assert_int_equal(entries(folder), 1);

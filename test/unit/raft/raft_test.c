@@ -2,17 +2,19 @@
 /*
  * raft_test.c - the consensus core for a group of one: stories of events in, updates out.
  *
- * A small host stands in for the node: it keeps what was asked to be written until the story says it is durable.
+ * A small host stands in for the node: it keeps what was asked to be written until the story says
+ * it is durable.
  */
+#include "raft/raft.h"
+
+#include "base/prng.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-
-#include "base/prng.h"
-#include "raft/raft.h"
 
 struct host {
     struct raft *raft;
@@ -52,9 +54,8 @@ static int32_t propose(struct host *host, const char *text, uint32_t count)
     struct raft_entry entries[32];
     for (uint32_t i = 0; i < count; i++)
         entries[i] = (struct raft_entry){.kind = RAFT_ENTRY_COMMAND, .payload = str_from(text)};
-    return step(host, (struct raft_event){.type = RAFT_EVENT_PROPOSE,
-                                          .entries = entries,
-                                          .entry_count = count});
+    return step(host, (struct raft_event){
+                          .type = RAFT_EVENT_PROPOSE, .entries = entries, .entry_count = count});
 }
 
 static int32_t written(struct host *host, uint64_t sequence)
@@ -180,7 +181,8 @@ static void restart_continues_the_log(void **state)
     host_open(&host);
     const struct raft_hard_state hard = {.term = 5, .vote = 11};
     assert_true(is_ok(raft_restore(host.raft, hard, 100, 4, &host.diag)));
-    struct raft_entry entry = {.index = 101, .term = 5, .kind = RAFT_ENTRY_COMMAND, .payload = STR("x")};
+    struct raft_entry entry = {
+        .index = 101, .term = 5, .kind = RAFT_ENTRY_COMMAND, .payload = STR("x")};
     assert_true(is_ok(raft_restore_entry(host.raft, &entry, &host.diag)));
     entry.index = 103;
     assert_int_equal(raft_restore_entry(host.raft, &entry, &host.diag).code, STATUS_CORRUPT);
@@ -302,7 +304,8 @@ static void creation_survives_every_failed_allocation(void **state)
     }
 }
 
-/* Random runs against a model: what is handed out for applying is every durable proposal, once, in order. */
+/* Random runs against a model: what is handed out for applying is every durable proposal, once, in
+ * order. */
 static void random_runs_apply_everything_once_in_order(void **state)
 {
     (void)state;
