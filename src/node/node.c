@@ -25,7 +25,20 @@ static void init_locks(struct node *node)
     pthread_cond_init(&node->core.wake, &attributes);
     pthread_mutex_init(&node->logbox.lock, NULL);
     pthread_cond_init(&node->logbox.wake, &attributes);
+    pthread_mutex_init(&node->pause_lock, NULL);
+    pthread_cond_init(&node->pause_wake, &attributes);
     pthread_condattr_destroy(&attributes);
+}
+
+void node__pause(struct node *node, uint64_t ns)
+{
+    uint64_t until = node->env->ops->monotonic_ns(node->env) + ns;
+    struct timespec at = {.tv_sec = (time_t)(until / 1000000000),
+                          .tv_nsec = (long)(until % 1000000000)};
+    pthread_mutex_lock(&node->pause_lock);
+    if (!atomic_load(&node->closing))
+        (void)pthread_cond_timedwait(&node->pause_wake, &node->pause_lock, &at);
+    pthread_mutex_unlock(&node->pause_lock);
 }
 
 static status_value allocate_queues(struct node *node, struct diag *diag)
@@ -61,6 +74,8 @@ static void release(struct node *node)
     pthread_cond_destroy(&node->core.wake);
     pthread_mutex_destroy(&node->logbox.lock);
     pthread_cond_destroy(&node->logbox.wake);
+    pthread_mutex_destroy(&node->pause_lock);
+    pthread_cond_destroy(&node->pause_wake);
     mem_free(node);
 }
 
@@ -80,7 +95,10 @@ static status_value start_threads(struct node *node, struct diag *diag)
 
 static void stop_threads(struct node *node)
 {
+    pthread_mutex_lock(&node->pause_lock);
     atomic_store(&node->closing, true);
+    pthread_cond_broadcast(&node->pause_wake);
+    pthread_mutex_unlock(&node->pause_lock);
     if (node->keeper_started)
         pthread_join(node->keeper_thread, NULL);
     if (node->core_started) {
@@ -101,12 +119,12 @@ static void stop_threads(struct node *node)
 
 static status_value wait_until_ready(struct node *node, struct diag *diag)
 {
-    const struct timespec pause = {.tv_nsec = 200000};
+    const uint64_t pause_ns = UINT64_C(200000);
     for (int i = 0; i < 150000 && !atomic_load(&node->ready); i++) {
         if (atomic_load(&node->failed))
             return FAIL(diag, IO, "the node failed while starting: %s",
                         diag_message(&node->diag, STATUS_IO));
-        nanosleep(&pause, NULL);
+        node__pause(node, pause_ns);
     }
     if (!atomic_load(&node->ready))
         return FAIL(diag, UNAVAILABLE, "the node did not become ready within 30 seconds");

@@ -88,7 +88,9 @@ static void check_disk(struct node *node)
     uint64_t free_bytes = 0;
     if (!is_ok(node->env->ops->disk_free(node->env, node->wal_path, NULL, &free_bytes)))
         return;
-    bool full = free_bytes < node->options.disk_reserve_bytes;
+    bool full =
+        free_bytes < node->options.disk_reserve_bytes ||
+        (atomic_load(&node->log_cannot_grow) && wal_capacity(node->wal) < wal_reserve(node->wal));
     if (full != atomic_exchange(&node->disk_full, full))
         LOG(node->log, WARN, full ? "disk.full" : "disk.has_space",
             full ? "writes are refused: the disk is nearly full" : "writes are accepted again",

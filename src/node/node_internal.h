@@ -89,6 +89,8 @@ struct node {
     struct kv_store *store;
     struct raft *raft;
 
+    pthread_mutex_t pause_lock; /* of threads that wait for time to pass, or for the end */
+    pthread_cond_t pause_wake;
     pthread_t core_thread;
     pthread_t log_thread;
     pthread_t snapshot_thread;
@@ -123,6 +125,7 @@ struct node {
     atomic_bool failed;
     atomic_bool closing;
     atomic_bool disk_full;
+    atomic_bool log_cannot_grow; /* the keeper found no space for another segment */
     atomic_uint_fast64_t log_bytes_since_snapshot;
     atomic_uint_fast64_t term;
     atomic_uint_fast64_t commit_index;
@@ -159,6 +162,9 @@ void node__fail(struct node *node, const char *what);
 void *node__log_main(void *node);
 /* Hands the append of an update to the log thread. */
 void node__log_enqueue(struct node *node, const struct raft_update *update);
+
+/* node.c: waits, but not beyond the beginning of the end. */
+void node__pause(struct node *node, uint64_t ns);
 
 /* node_keeper.c: prepares log segments ahead of use. */
 void *node__keeper_main(void *node);

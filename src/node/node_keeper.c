@@ -11,14 +11,15 @@
 void *node__keeper_main(void *argument)
 {
     struct node *node = argument;
-    const struct timespec pause = {.tv_nsec = 20000000};
+    const uint64_t pause_ns = UINT64_C(20000000);
     struct diag diag;
     while (!atomic_load(&node->closing)) {
         diag_reset(&diag);
         status_value result = wal_prepare(node->wal, &diag);
+        atomic_store(&node->log_cannot_grow, result.code == STATUS_NOSPACE);
         if (!is_ok(result) && result.code != STATUS_NOSPACE)
             break; /* the log thread meets the same failure and tells the core */
-        nanosleep(&pause, NULL);
+        node__pause(node, pause_ns);
     }
     return NULL;
 }

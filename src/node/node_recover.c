@@ -4,10 +4,10 @@
  *
  * The folder of a node:
  *   lock          held while the node runs
- *   node.json     {"format":1,"cluster-id","node-id","initialized"}; initialized turns true once the log exists
+ *   node.json     {"format":1,"cluster-id","node-id","initialized"}; the last is true once the log is
  *   wal/          the truth, together with
  *   snapshots/    durable states at some index
- *   state/        the applied state: a cache, thrown away when another boot of the machine left it unclean
+ *   state/        the applied state: a cache, thrown away when another boot left it unclean
  *
  * R1  The state is used only if it is trusted and the log continues it without a gap; else it is
  *     rebuilt from the newest valid snapshot and the log, or, when neither reaches back far enough,
