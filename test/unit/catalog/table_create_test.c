@@ -178,6 +178,55 @@ static void snapshots_of_refs(void **state)
     fixture_close(&f);
 }
 
+/* More than any first size of the map; overwritten, removed, and set again. */
+static void many_properties(void **state)
+{
+    enum { COUNT = 3000 };
+    static char updates[COUNT * 32];
+    struct fixture f;
+    (void)state;
+    table_open(&f, 2);
+    int size = snprintf(updates, sizeof(updates), "{'action':'set-properties','updates':{'p0':'v'");
+    for (int i = 1; i < COUNT; i++)
+        size += snprintf(updates + size, sizeof(updates) - (size_t)size, ",'p%d':'v%d'", i, i);
+    snprintf(updates + size, sizeof(updates) - (size_t)size, "}}");
+    const char *first = table_commit(&f, "", updates, "properties");
+    assert_non_null(strstr(first, "\"p2999\":\"v2999\""));
+    assert_string_equal(table_commit(&f, "", updates, "properties"), first);
+    const char *second =
+        table_commit(&f, "",
+                     "{'action':'remove-properties','removals':['p7','p2999']},"
+                     "{'action':'set-properties','updates':{'p7':'again','p8':'new'}}",
+                     "properties");
+    assert_non_null(strstr(second, "\"p6\":\"v6\",\"p7\":\"again\",\"p8\":\"new\",\"p9\""));
+    assert_null(strstr(second, "p2999"));
+    fixture_close(&f);
+}
+
+/* A ref's name may be longer than a key; two that differ only far behind stay two. */
+static void long_ref_names(void **state)
+{
+    char name[600];
+    char updates[2000];
+    struct fixture f;
+    (void)state;
+    table_open(&f, 2);
+    memset(name, 'n', sizeof(name));
+    for (int i = 0; i < 2; i++) {
+        name[598] = (char)('a' + i);
+        name[599] = '\0';
+        snprintf(updates, sizeof(updates),
+                 "{'action':'set-snapshot-ref','ref-name':'%s','type':'tag','snapshot-id':10}",
+                 name);
+        if (i == 0)
+            table_commit(&f, "", SNAPSHOT(10, -1, 1, 100), NULL);
+        const char *refs = table_commit(&f, "", updates, "refs");
+        assert_non_null(strstr(refs, name));
+        assert_int_equal(strlen(refs), 4 + 2 + (size_t)(i + 1) * (599 + 34) + (size_t)i);
+    }
+    fixture_close(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +238,8 @@ int main(void)
         cmocka_unit_test(given_location_is_kept),
         cmocka_unit_test(staging_leaves_nothing),
         cmocka_unit_test(snapshots_of_refs),
+        cmocka_unit_test(many_properties),
+        cmocka_unit_test(long_ref_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

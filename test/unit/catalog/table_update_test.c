@@ -200,6 +200,17 @@ static const struct update_case cases[] = {
     {"intermediate snapshot leaves no log entry", 2, "",
      APPEND(10, -1, 1, 100) "," APPEND(11, 10, 2, 110), "snapshot-log",
      "200 [{\"timestamp-ms\":1700000000110,\"snapshot-id\":11}]"},
+    {"an added snapshot that is not the last", 2, "",
+     SNAPSHOT(10, -1, 1, 100) "," SNAPSHOT(11, 10, 2, 110) "," MAIN(10), "snapshot-log",
+     "200 [{\"timestamp-ms\":1700000000100,\"snapshot-id\":10}]"},
+    {"intermediate snapshot that is not the last", 2, "",
+     SNAPSHOT(10, -1, 1, 100) "," SNAPSHOT(11, 10, 2, 110) "," MAIN(10) "," MAIN(11),
+     "snapshot-log", "200 [{\"timestamp-ms\":1700000000110,\"snapshot-id\":11}]"},
+    {"a removed snapshot clears what this commit logged before it", 2,
+     APPEND(10, -1, 1, 100) "|" APPEND(11, 10, 2, 110),
+     MAIN(10) "," MAIN(11) "," APPEND(12, 11, 3, 120) ",{'action':'remove-snapshots',"
+                                                      "'snapshot-ids':[11]}",
+     "snapshot-log", "200 [{\"timestamp-ms\":1700000000120,\"snapshot-id\":12}]"},
     {"rollback logs the time of the commit", 2, APPEND(10, -1, 1, 100) "|" APPEND(11, 10, 2, 110),
      MAIN(10), "snapshot-log",
      "200 [{\"timestamp-ms\":1700000000100,\"snapshot-id\":10},{\"timestamp-ms\":1700000000110,"
