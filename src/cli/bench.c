@@ -328,7 +328,7 @@ int cli_bench(struct cli *cli)
             found = &benchmarks[i];
     }
     if (bench == NULL || found == NULL)
-        return print_error(cli, CLI_USAGE, "there is no such benchmark", NULL,
+        return print_problem(cli, CLI_USAGE, "there is no such benchmark", NULL,
                            "one of commit, history, load, list, start, reference");
     *bench = (struct bench){.cli = cli, .env = cli->env, .arena = cli->arena, .name = name};
     bench->shows_progress = isatty(fileno(cli->err)) == 1;

@@ -164,7 +164,8 @@ status bench_start_tarn(struct bench *bench, const char *name, struct diag *diag
                            "--listen",    "127.0.0.1:0",   "--admin",         "127.0.0.1:0",
                            "--warehouse", sync.data,       "--warehouse",     async.data,
                            "--address-file", address.data, "--log-level",     "warn",
-                           "--limits.connections-per-client", "1000", NULL};
+                           "--limits.connections-per-client", "1000", "--limits.request-memory", "4GiB",
+                           NULL};
     char *arguments[ARGUMENTS_MAX];
     struct bench_server server = {.label = "tarn", .data = home.data};
     (void)mkdir(home.data, 0755);

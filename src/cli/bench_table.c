@@ -3,7 +3,7 @@
  * bench_table.c - the tables of the benchmarks and the requests an engine makes for them.
  *
  * An append-commit is what Java's and PyIceberg's writers send: two requirements, the snapshot with
- * a summary of 13 keys, and the branch. Its files need not exist: a catalog never reads them.
+ * a summary of 14 keys, and the branch. Its files need not exist: a catalog never reads them.
  */
 #include "cli/bench.h"
 #include "cli/bench_machine.h"

@@ -30,7 +30,7 @@ static int usage_error(struct cli *cli, status_value failed, const struct diag *
             ? arena_printf(cli->arena, "see `tarn help %s%s%s`", command->verb,
                            command->sub[0] == 0 ? "" : " ", command->sub)
             : STR("see `tarn help`");
-    return print_error(cli, exit_of_status(failed.code), diag_message(diag, failed.code), NULL,
+    return print_problem(cli, exit_of_status(failed.code), diag_message(diag, failed.code), NULL,
                        fix.data);
 }
 
@@ -79,7 +79,7 @@ int cli_run(struct env *env, FILE *in, FILE *out, FILE *err, int argc, char **ar
     int exit_code = args == NULL ? CLI_FAILURE : dispatch(&cli, args, argc, argv);
     /* An answer that could not be written is a failure: a pipe into a full disk, for instance. */
     if (fflush(out) != 0 && exit_code == CLI_OK)
-        exit_code = print_error(&cli, CLI_FAILURE, "could not write the answer", NULL, NULL);
+        exit_code = print_problem(&cli, CLI_FAILURE, "could not write the answer", NULL, NULL);
     arena_deinit(&arena);
     return exit_code;
 }

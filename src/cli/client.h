@@ -4,7 +4,7 @@
  * client.h - a catalog as the verbs see it: paths below its prefix, JSON in and out, and failures
  * that are already told to the user.
  *
- * Functions that return an int return an exit code: CLI_OK, or what print_error gave.
+ * Functions that return an int return an exit code: CLI_OK, or what print_problem gave.
  */
 #include "cli/name.h"
 #include "cli/print.h"

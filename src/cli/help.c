@@ -105,7 +105,7 @@ int help_words(struct cli *cli, const char *const *words, size_t count)
     if (shown == 0) {
         struct str what = arena_printf(cli->arena, "there is no command '%s%s%s'", words[0],
                                        count > 1 ? " " : "", count > 1 ? words[1] : "");
-        return print_error(cli, CLI_USAGE, what.data, NULL, "see `tarn help`");
+        return print_problem(cli, CLI_USAGE, what.data, NULL, "see `tarn help`");
     }
     fprintf(cli->out, "usage: tarn %s COMMAND\n\n", words[0]);
     for (size_t i = 0; i < commands; i++) {

@@ -69,7 +69,7 @@ int inspect_open(struct cli *cli, struct inspect *out)
     if (out->data == NULL)
         out->data = getenv("TARN_DATA");
     if (out->data == NULL)
-        return print_error(cli, CLI_USAGE, "no data folder is given", NULL,
+        return print_problem(cli, CLI_USAGE, "no data folder is given", NULL,
                            "say which: --data DIR");
     readonly_env_init(&out->readonly, cli->env);
     out->env = &out->readonly.env;

@@ -21,7 +21,7 @@ static void print_part(struct cli *cli, const char *label, const char *text)
     fputc('\n', cli->err);
 }
 
-int print_error(struct cli *cli, enum cli_exit exit_code, const char *what, const char *cause,
+int print_problem(struct cli *cli, enum cli_exit exit_code, const char *what, const char *cause,
                 const char *fix)
 {
     fprintf(cli->err, "%serror:%s ", paint(cli->color_err, "\033[1;31m"),
@@ -55,7 +55,7 @@ int print_status(struct cli *cli, status_value failed, const struct diag *diag, 
 {
     if (fix == NULL && diag != NULL && diag->count > 1)
         fix = diag->frames[1].text;
-    return print_error(cli, exit_of_status(failed.code), diag_message(diag, failed.code), NULL,
+    return print_problem(cli, exit_of_status(failed.code), diag_message(diag, failed.code), NULL,
                        fix);
 }
 
@@ -197,7 +197,7 @@ int table_print(struct print_table *table)
     struct buf buf;
     struct json_writer w;
     if (table->out_of_memory)
-        return print_error(cli, CLI_FAILURE, "the answer does not fit into memory", NULL, NULL);
+        return print_problem(cli, CLI_FAILURE, "the answer does not fit into memory", NULL, NULL);
     if (cli->format == CLI_TABLE) {
         print_aligned(table);
         return CLI_OK;
@@ -258,7 +258,7 @@ bool print_confirm(struct cli *cli, const char *action, const char *name, int *o
     if (args_has(cli->args, "yes") || cli->dry_run)
         return true;
     if (!cli->is_interactive) {
-        *out_exit = print_error(cli, CLI_USAGE, "not done: nobody confirmed it", NULL,
+        *out_exit = print_problem(cli, CLI_USAGE, "not done: nobody confirmed it", NULL,
                                 "say --yes to do it without a question");
         return false;
     }
@@ -271,7 +271,7 @@ bool print_confirm(struct cli *cli, const char *action, const char *name, int *o
         line[strcspn(line, "\n")] = 0;
     if (answered && strcmp(line, name) == 0)
         return true;
-    *out_exit = print_error(cli, CLI_FAILURE, "not done: that was not its name", NULL, NULL);
+    *out_exit = print_problem(cli, CLI_FAILURE, "not done: that was not its name", NULL, NULL);
     return false;
 }
 

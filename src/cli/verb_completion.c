@@ -135,6 +135,16 @@ static void zsh(FILE *out)
     fputs("  esac\n  compadd -- $flags\n  _files\n}\ncompdef _tarn tarn\n", out);
 }
 
+static void fish_choices(FILE *out, const struct command *command)
+{
+    if (strchr(command->arguments, '|') == NULL)
+        return;
+    fprintf(out, "complete -c tarn -f -n '__fish_seen_subcommand_from %s' -a '",
+            command->sub[0] == 0 ? command->verb : command->sub);
+    print_choices(out, command);
+    fputs("'\n", out);
+}
+
 static void fish(FILE *out)
 {
     size_t count = 0;
@@ -153,6 +163,7 @@ static void fish(FILE *out)
             print_quoted(out, c->summary);
             fputs("'\n", out);
         }
+        fish_choices(out, c);
         for (size_t j = 0; (flag = flag_at(j)) != NULL; j++) {
             if (!command_takes(c, flag) || flag_is_global(flag))
                 continue;
@@ -179,7 +190,7 @@ int cli_completion(struct cli *cli)
     else if (strcmp(shell, "fish") == 0)
         fish(cli->out);
     else
-        return print_error(cli, CLI_USAGE, "there is no completion for that shell", NULL,
+        return print_problem(cli, CLI_USAGE, "there is no completion for that shell", NULL,
                            "one of bash, zsh, fish");
     return CLI_OK;
 }

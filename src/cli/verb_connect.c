@@ -124,7 +124,7 @@ int cli_connect(struct cli *cli)
     if (warehouse == NULL)
         warehouse = "lake";
     if (!is_plain(uri) || !is_plain(warehouse))
-        return print_error(cli, CLI_USAGE, "the address or the warehouse cannot be pasted safely",
+        return print_problem(cli, CLI_USAGE, "the address or the warehouse cannot be pasted safely",
                            "one of them is empty, or holds a blank, a quote, a backslash or a $",
                            "check --uri and --warehouse");
     for (size_t i = 0; i < COUNTOF(engines); i++) {
@@ -136,6 +136,6 @@ int cli_connect(struct cli *cli)
             print_text(cli->out, engines[i].text, uri, warehouse);
         return CLI_OK;
     }
-    return print_error(cli, CLI_USAGE, "there is no such engine", NULL,
+    return print_problem(cli, CLI_USAGE, "there is no such engine", NULL,
                        "one of spark, trino, pyiceberg, duckdb, flink");
 }

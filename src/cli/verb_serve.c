@@ -107,7 +107,7 @@ static int run_server(struct cli *cli, struct settings *settings, struct log *lo
         fputs("stopping; once more to stop at once\n", cli->err);
     server_close(server);
     if (!asked)
-        return print_error(cli, CLI_FAILURE, "the node has failed and cannot write any more",
+        return print_problem(cli, CLI_FAILURE, "the node has failed and cannot write any more",
                            "its log could not be written; the log lines above say why",
                            "mend the disk, then start it again");
     return CLI_OK;

@@ -45,7 +45,7 @@ static int load(struct cli *cli, bool refs_only, struct client *client, struct n
     if (exit_code == CLI_OK && out->status_code != 200)
         exit_code = verb_refused(client, "GET", path, out, out_name, "tables");
     if (exit_code == CLI_OK && !json_is(json_get(out->json, "metadata"), JSON_OBJECT))
-        exit_code = print_error(cli, CLI_FAILURE, "the catalog's answer holds no metadata", NULL,
+        exit_code = print_problem(cli, CLI_FAILURE, "the catalog's answer holds no metadata", NULL,
                                 NULL);
     if (exit_code != CLI_OK)
         client_close(client);
@@ -234,7 +234,7 @@ int cli_table_schema(struct cli *cli)
     const struct json *spec = by_id(metadata, "default-spec-id", "partition-specs", "spec-id");
     const struct json *order = by_id(metadata, "default-sort-order-id", "sort-orders", "order-id");
     if (schema == NULL)
-        return print_error(cli, CLI_FAILURE, "the table has no current schema", NULL, NULL);
+        return print_problem(cli, CLI_FAILURE, "the table has no current schema", NULL, NULL);
     if (cli->format == CLI_JSON) {
         print_json_value(cli, schema);
         return CLI_OK;
@@ -369,7 +369,7 @@ int cli_table_properties(struct cli *cli)
     struct reply reply;
     bool set = strcmp(action, "set") == 0;
     if (!set && strcmp(action, "remove") != 0 && strcmp(action, "get") != 0)
-        return print_error(cli, CLI_USAGE, "the action is missing", NULL,
+        return print_problem(cli, CLI_USAGE, "the action is missing", NULL,
                            "tarn table properties get|set|remove TABLE [KEY[=VALUE]...]");
     /* The table is the second word here; load() looks at the first. */
     const struct args *all = cli->args;
