@@ -4,8 +4,9 @@
  *
  * Row q <id>: {"view":bool,"purge":bool}.
  *
- * D1  A dropped object's rows stay until its outbox is empty: the last versions are still published,
- *     because a table that was dropped without purge may be registered again from its metadata file.
+ * D1  A dropped object's rows stay until its outbox is empty: the last versions are still
+ *     published, because a table that was dropped without purge may be registered again from its
+ *     metadata file.
  * D2  The job's row is deleted last, in the step that finds no other row.
  */
 #include "catalog/rows.h"

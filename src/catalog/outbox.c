@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * outbox.c - versions whose metadata.json is not yet known to be durable, and how to see them again.
+ * outbox.c - versions whose metadata.json is not yet known to be durable, and how to see them
+ * again.
  *
  * Row x <id> <version>: {"metadata-location":..,"gzip":..,"view":..,"delete":[..]}.
  * Row u <version> <part..>: one byte, 0 the row was absent, 1 it was there, then its value before
  * `version` was committed.
  *
  * X1  While some version of an object is in the outbox, each later commit keeps what the rows it
- *     changes were. The rows as of version N are the present ones with the undo rows of all versions
- *     above N laid over them, the lowest version winning.
+ *     changes were. The rows as of version N are the present ones with the undo rows of all
+ *     versions above N laid over them, the lowest version winning.
  * X2  Undo rows of versions up to the oldest one in the outbox are not needed: publishing N only
  *     needs those above N.
- * X3  Rows that a commit appends under a fresh ordinal have no undo row; a document is bounded by the
- *     ordinals in its header (table.h T2).
+ * X3  Rows that a commit appends under a fresh ordinal have no undo row; a document is bounded by
+ *     the ordinals in its header (table.h T2).
  */
 #include "catalog/rows.h"
 #include "catalog/stream.h"
@@ -34,8 +35,7 @@ static status await_version(struct catalog_context *context, const struct catalo
     return OK;
 }
 
-status_value outbox__put(struct catalog_context *context,
-                         const struct catalog_warehouse *warehouse,
+status_value outbox__put(struct catalog_context *context, const struct catalog_warehouse *warehouse,
                          const struct catalog_version *version, struct str metadata_location,
                          bool gzip, const struct str *delete_after, size_t delete_count,
                          struct catalog_response *response)
@@ -289,8 +289,8 @@ status_value catalog_outbox_get(struct kv_reader *view, struct arena *arena,
 /* --- done --- */
 
 /* The oldest version that is still in the outbox; UINT64_MAX when there is none. */
-static status oldest_version(struct catalog_context *context,
-                             const struct catalog_version *version, uint64_t *out)
+static status oldest_version(struct catalog_context *context, const struct catalog_version *version,
+                             uint64_t *out)
 {
     struct key prefix = key_object(version->warehouse, KEY_OUTBOX, version->object_id);
     struct kv_cursor *cursor = NULL;

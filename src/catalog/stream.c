@@ -2,11 +2,12 @@
 /*
  * stream.c - writes a planned document (stream.h) piece by piece into the caller's buffers.
  *
- * S1  `parts` is what is to be written next, borrowed from the plan, a literal or the cursor's present
- *     row; the cursor moves only when all parts are written.
+ * S1  `parts` is what is to be written next, borrowed from the plan, a literal or the cursor's
+ *     present row; the cursor moves only when all parts are written.
  * S2  Memory: the plan, one cursor per range, one row.
  */
 #include "catalog/stream.h"
+
 #include "catalog/table.h"
 #include "catalog/view.h"
 
@@ -288,8 +289,8 @@ void catalog_stream_close(struct catalog_stream *stream)
 static status plan_view(struct stream_plan *plan)
 {
     stream_begin(plan, plan->metadata_location);
-    TRY(view__metadata_json(plan->reader, plan->arena, plan->warehouse, plan->object_id,
-                            plan->diag, stream_text(plan)));
+    TRY(view__metadata_json(plan->reader, plan->arena, plan->warehouse, plan->object_id, plan->diag,
+                            stream_text(plan)));
     return stream_end(plan);
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * stream.h - a document as a plan: pieces of text and ranges of rows, in the order they are written.
+ * stream.h - a document as a plan: pieces of text and ranges of rows, in the order they are
+ * written.
  *
- * The planner of tables reads the header row, calls stream_begin with the metadata location, appends the
- * members of the document with the calls below, and calls stream_end. Nothing but the header's text is held
- * in memory; rows are read one by one while the stream is filled. A view is small: its document is one text.
+ * The planner of tables reads the header row, calls stream_begin with the metadata location,
+ * appends the members of the document with the calls below, and calls stream_end. Nothing but the
+ * header's text is held in memory; rows are read one by one while the stream is filled. A view is
+ * small: its document is one text.
  *
  *   stream_begin(plan, metadata_location);
  *   buf_str(stream_text(plan), STR("{\"format-version\":1,\"schemas\":["));
@@ -17,10 +19,10 @@
 
 enum stream_kind {
     STREAM_TEXT,
-    STREAM_ROW,      /* the value of one row, or nothing */
-    STREAM_VALUES,   /* values of rows, with commas */
-    STREAM_MEMBERS,  /* values {"name":N,rest} as N:{rest}, with commas */
-    STREAM_ORDINALS  /* values of rows with the given ordinals, with commas */
+    STREAM_ROW,     /* the value of one row, or nothing */
+    STREAM_VALUES,  /* values of rows, with commas */
+    STREAM_MEMBERS, /* values {"name":N,rest} as N:{rest}, with commas */
+    STREAM_ORDINALS /* values of rows with the given ordinals, with commas */
 };
 struct stream_section {
     enum stream_kind kind;

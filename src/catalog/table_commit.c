@@ -2,8 +2,9 @@
 /*
  * table_commit.c - updateTable: requirements, updates, one new version (catalogs.md b.5-b.8).
  *
- * A transaction may change one table several times; each change set is checked against what the ones
- * before it made, and all together are one version. A commit with assert-create makes the table.
+ * A transaction may change one table several times; each change set is checked against what the
+ * ones before it made, and all together are one version. A commit with assert-create makes the
+ * table.
  */
 #include "catalog/table.h"
 

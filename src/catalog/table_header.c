@@ -2,9 +2,10 @@
 /*
  * table_header.c - the header row of a table: scalars, ordinals and unknown members, as JSON.
  *
- * Format: one object; member names and kinds are the table below, in this order. A member that is absent
- * keeps the value of an empty table, so members may be added without touching stored rows. "extra" holds
- * the top-level members of a registered metadata file that tarn does not know, as they were.
+ * Format: one object; member names and kinds are the table below, in this order. A member that is
+ * absent keeps the value of an empty table, so members may be added without touching stored rows.
+ * "extra" holds the top-level members of a registered metadata file that tarn does not know, as
+ * they were.
  */
 #include "catalog/table.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_load.c - answers about a table: which rows to stream, and whether the client has them already.
+ * table_load.c - answers about a table: which rows to stream, and whether the client has them
+ * already.
  *
- * The body is not built here; the response names the table and the caller streams it (stream.h). An ETag
- * names a metadata location and a mode, so a conditional load costs one row.
+ * The body is not built here; the response names the table and the caller streams it (stream.h). An
+ * ETag names a metadata location and a mode, so a conditional load costs one row.
  */
 #include "catalog/table.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_properties.c - the properties of a table: one row, a string map in the order it was written.
+ * table_properties.c - the properties of a table: one row, a string map in the order it was
+ * written.
  *
  * P1  `slots` is an open-addressing table of entry index + 1, a power of two and at most half full;
  *     a removed entry keeps its slot (is_removed), so probing never breaks.
- * P2  Properties that every commit needs are copied into the header (store_settings), so that an append
- *     never reads this row.
+ * P2  Properties that every commit needs are copied into the header (store_settings), so that an
+ *     append never reads this row.
  */
 #include "catalog/table.h"
 
@@ -24,15 +25,12 @@ struct table_properties {
     bool changed;
 };
 
-static const char *const reserved_names[] = {"format-version",
-                                             "uuid",
-                                             "snapshot-count",
-                                             "current-snapshot-id",
-                                             "current-snapshot-summary",
-                                             "current-snapshot-timestamp-ms",
-                                             "current-schema",
-                                             "default-partition-spec",
-                                             "default-sort-order"};
+static const char *const reserved_names[] = {
+    "format-version",           "uuid",
+    "snapshot-count",           "current-snapshot-id",
+    "current-snapshot-summary", "current-snapshot-timestamp-ms",
+    "current-schema",           "default-partition-spec",
+    "default-sort-order"};
 
 static const char *const location_names[] = {"write.metadata.path", "write.data.path",
                                              "write.object-storage.path",
@@ -80,8 +78,8 @@ static bool insert(struct table_properties *map, struct str key, struct str valu
 {
     if ((map->count + 1) * 2 > map->slot_count && !rehash(map))
         return false;
-    struct property *grown = table__grow(map->arena, map->entries, map->count, &map->capacity,
-                                         sizeof(struct property));
+    struct property *grown =
+        table__grow(map->arena, map->entries, map->count, &map->capacity, sizeof(struct property));
     if (grown == NULL)
         return false;
     map->entries = grown;

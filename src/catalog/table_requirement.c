@@ -2,8 +2,8 @@
 /*
  * table_requirement.c - what a client says must still be true (catalogs.md b.7).
  *
- * A requirement that does not hold is a conflict (409) with Iceberg's text; one that is not understood, or
- * is about views, is a bad request. Each reads the header or one ref row.
+ * A requirement that does not hold is a conflict (409) with Iceberg's text; one that is not
+ * understood, or is about views, is a bad request. Each reads the header or one ref row.
  */
 #include "catalog/table.h"
 

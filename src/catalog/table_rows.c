@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_rows.c - the rows of one table as an edit sees them: keys, reads, writes, lists of fragments.
+ * table_rows.c - the rows of one table as an edit sees them: keys, reads, writes, lists of
+ * fragments.
  *
- * Schemas, specs and orders are few but not bounded, so they are loaded only when an update compares
- * against all of them; otherwise the one that is asked for is read alone.
+ * Schemas, specs and orders are few but not bounded, so they are loaded only when an update
+ * compares against all of them; otherwise the one that is asked for is read alone.
  */
 #include "catalog/table.h"
 
@@ -97,8 +98,7 @@ void table__buf(struct table_edit *edit, struct buf *buf)
     buf_init(buf, edit->context->arena, TABLE_VALUE_MAX);
 }
 
-status_value table__put_buf(struct table_edit *edit, const struct key *key,
-                            const struct buf *value)
+status_value table__put_buf(struct table_edit *edit, const struct key *key, const struct buf *value)
 {
     TRY(buf_finish(value, "a row of the table", edit->context->diag));
     return table__put(edit, key, buf_view(value));
@@ -305,8 +305,7 @@ status_value table__spec_find(struct table_edit *edit, int32_t id, const struct 
     return OK;
 }
 
-status_value table__order_find(struct table_edit *edit, int32_t id,
-                               const struct sort_order **out)
+status_value table__order_find(struct table_edit *edit, int32_t id, const struct sort_order **out)
 {
     const void *value = NULL;
     TRY(find_item(edit, PART_ORDER, parse_order, &edit->orders, id, &value));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_stream.c - the plan of a table's metadata document, members in the order of Iceberg's own writer
- * (catalogs.md b.5), unknown members last.
+ * table_stream.c - the plan of a table's metadata document, members in the order of Iceberg's own
+ * writer (catalogs.md b.5), unknown members last.
  *
- * current-snapshot-id of a table without one is -1 in v1 and v2 and null from v3 on: some readers need
- * exactly that. Ranges end at the header's ordinals, so a header of an older version over newer rows
- * still gives that version's document (table.h T2).
+ * current-snapshot-id of a table without one is -1 in v1 and v2 and null from v3 on: some readers
+ * need exactly that. Ranges end at the header's ordinals, so a header of an older version over
+ * newer rows still gives that version's document (table.h T2).
  */
 #include "catalog/stream.h"
 #include "catalog/table.h"
@@ -176,8 +176,8 @@ static status add_ordinal(struct planner *planner, int64_t snapshot_id, struct o
     TRY(kv_get(plan->reader, key_str(&key), plan->diag, &row, &found));
     if (!found)
         return OK;
-    uint64_t *grown = table__grow(plan->arena, list->items, list->count, &list->capacity,
-                                  sizeof(uint64_t));
+    uint64_t *grown =
+        table__grow(plan->arena, list->items, list->count, &list->capacity, sizeof(uint64_t));
     if (grown == NULL)
         return FAIL(plan->diag, NOMEM, "could not list the table's refs");
     list->items = grown;

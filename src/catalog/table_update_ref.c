@@ -3,7 +3,8 @@
  * table_update_ref.c - branches and tags: set-snapshot-ref, remove-snapshot-ref (catalogs.md b.4).
  *
  * Row: {"name":N,"snapshot-id":..,"type":..[,retention]}; the name comes first, because a streamed
- * document turns the rest into the ref's members. The ref "main" and current-snapshot-id are one fact.
+ * document turns the rest into the ref's members. The ref "main" and current-snapshot-id are one
+ * fact.
  */
 #include "catalog/table.h"
 

@@ -2,9 +2,10 @@
 /*
  * table_update_snapshot.c - add-snapshot and remove-snapshots (catalogs.md b.4).
  *
- * The snapshot row keeps what the client sent, unknown members too, except for nulls and a parent of -1,
- * which readers do not expect. Stale sequence numbers and row ids are conflicts (409), not bad requests:
- * the client lost a race and must retry; an engine that reads 400 fails its job and deletes its files.
+ * The snapshot row keeps what the client sent, unknown members too, except for nulls and a parent
+ * of -1, which readers do not expect. Stale sequence numbers and row ids are conflicts (409), not
+ * bad requests: the client lost a race and must retry; an engine that reads 400 fails its job and
+ * deletes its files.
  */
 #include "catalog/table.h"
 
@@ -119,7 +120,8 @@ static void write_snapshot(const struct json *json, struct buf *out)
     jw_end(&writer);
 }
 
-/* The same snapshot again is a retry of what already happened: a conflict, so that its files live. */
+/* The same snapshot again is a retry of what already happened: a conflict, so that its files
+ * live. */
 static status fail_exists(struct table_edit *edit, int64_t id, uint64_t ordinal,
                           const struct buf *text)
 {
