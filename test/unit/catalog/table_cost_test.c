@@ -160,7 +160,8 @@ static void append_costs_the_same(void **state)
     assert_in_range(b.bytes_written, a.bytes_written, a.bytes_written + 64);
     assert_in_range(a.writes, 6, 10);
     assert_in_range(a.gets, 5, 16);
-    /* With an older version unpublished: two undo rows more for what changes, one for what is cut. */
+    /* With an older version unpublished: two undo rows more for what changes, one for what is
+     * cut. */
     table_commit(&small, "", "{'action':'set-properties','updates':{'k':'v'}}", NULL);
     table_commit(&large, "", "{'action':'set-properties','updates':{'k':'v'}}", NULL);
     struct cost c = cost_of(&small, append_next);
