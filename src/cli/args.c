@@ -166,12 +166,12 @@ static status check_command(const struct args *args, struct diag *diag)
     }
     if (args->word_count >= command->arguments_min && args->word_count <= command->arguments_max)
         return OK;
-    status_value failed = args->word_count < command->arguments_min
-                              ? FAIL(diag, USAGE, "an argument is missing")
-                              : FAIL(diag, USAGE, "too many arguments: '%s'",
-                                     args->words[command->arguments_max]);
-    (void)FAIL(diag, USAGE, "usage: tarn %s%s%s %s", command->verb,
-               command->sub[0] == 0 ? "" : " ", command->sub, command->arguments);
+    status_value failed =
+        args->word_count < command->arguments_min
+            ? FAIL(diag, USAGE, "an argument is missing")
+            : FAIL(diag, USAGE, "too many arguments: '%s'", args->words[command->arguments_max]);
+    (void)FAIL(diag, USAGE, "usage: tarn %s%s%s %s", command->verb, command->sub[0] == 0 ? "" : " ",
+               command->sub, command->arguments);
     return failed;
 }
 

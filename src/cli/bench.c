@@ -3,6 +3,7 @@
  * bench.c - tarn bench: options, the machine, results.
  */
 #include "cli/bench.h"
+
 #include "cli/bench_machine.h"
 
 #include <ftw.h>
@@ -163,10 +164,9 @@ static void report(struct bench *bench)
     }
     table_init(&table, bench->cli, titles, 5);
     for (struct bench_value *value = bench->first; value != NULL; value = value->next) {
-        const struct str cells[5] = {
-            value->case_name, str_from(value->metric),
-            number_text(bench, median(value->values, value->count)), str_from(value->unit),
-            bench_text(bench, "%zu", value->count)};
+        const struct str cells[5] = {value->case_name, str_from(value->metric),
+                                     number_text(bench, median(value->values, value->count)),
+                                     str_from(value->unit), bench_text(bench, "%zu", value->count)};
         table_row(&table, cells);
     }
     (void)table_print(&table);
@@ -329,7 +329,7 @@ int cli_bench(struct cli *cli)
     }
     if (bench == NULL || found == NULL)
         return print_problem(cli, CLI_USAGE, "there is no such benchmark", NULL,
-                           "one of commit, history, load, list, start, reference");
+                             "one of commit, history, load, list, start, reference");
     *bench = (struct bench){.cli = cli, .env = cli->env, .arena = cli->arena, .name = name};
     bench->shows_progress = isatty(fileno(cli->err)) == 1;
     prng_init(&bench->prng, 1);

@@ -38,7 +38,7 @@ struct bench {
     struct prng prng; /* same seed each run: same bodies */
     char run_id[9];   /* random: names of different runs do not meet on one server */
     uint64_t tables_made;
-    char *folder;     /* temporary, removed at the end */
+    char *folder; /* temporary, removed at the end */
     struct bench_value *first;
     struct bench_value *last;
 };
@@ -70,9 +70,9 @@ struct bench_server {
     int pid;           /* 0: not ours */
     struct str host;
     uint16_t port;
-    struct str base;   /* path before /v1, "" mostly */
-    const char *data;  /* its folder; NULL: unknown */
-    double start_ms;   /* from exec to the first 200 */
+    struct str base;  /* path before /v1, "" mostly */
+    const char *data; /* its folder; NULL: unknown */
+    double start_ms;  /* from exec to the first 200 */
 };
 /* Its own node in FOLDER/NAME, with the warehouses "sync" and "async" below FOLDER/NAME. */
 status bench_start_tarn(struct bench *bench, const char *name, struct diag *diag,

@@ -14,7 +14,12 @@
 #include <inttypes.h>
 #include <math.h>
 
-enum { COMMITS_PER_TABLE = 25, COMMITS_PER_SHARED_TABLE = 200, WAL_APPENDS = 1000, ERRORS_MAX = 100 };
+enum {
+    COMMITS_PER_TABLE = 25,
+    COMMITS_PER_SHARED_TABLE = 200,
+    WAL_APPENDS = 1000,
+    ERRORS_MAX = 100
+};
 
 enum client_state { CREATING, COMMITTING, REFRESHING };
 
@@ -119,9 +124,8 @@ static void failed(struct commits *commits, struct client *client,
     client->state = COMMITTING;
     if (commits->errors++ > 0)
         return;
-    commits->first_error =
-        bench_text(commits->target->bench, "HTTP %d %.*s", answer->status_code,
-                   (int)(body.size < 200 ? body.size : 200), body.data);
+    commits->first_error = bench_text(commits->target->bench, "HTTP %d %.*s", answer->status_code,
+                                      (int)(body.size < 200 ? body.size : 200), body.data);
 }
 
 static void created(struct commits *commits, struct client *client,
@@ -192,14 +196,14 @@ status bench_measure_commits(struct bench_target *target, size_t clients, bool o
     commits->end_ns = commits->measure_from_ns + (uint64_t)(seconds * 1e9);
     status_value ran =
         bench_http_run(target->http, &commits->work, clients, bench->deadline_ns, diag);
-    *out = (struct bench_commit_result){
-        .commits_per_second = (double)commits->done / seconds,
-        .p50_us = bench_samples_rank(&commits->latency_us, 0.5),
-        .p99_us = bench_samples_rank(&commits->latency_us, 0.99),
-        .server_p50_us = bench_samples_rank(&commits->server_us, 0.5),
-        .conflicts_per_second = (double)commits->conflicts / seconds,
-        .errors = commits->errors,
-        .first_error = commits->first_error};
+    *out =
+        (struct bench_commit_result){.commits_per_second = (double)commits->done / seconds,
+                                     .p50_us = bench_samples_rank(&commits->latency_us, 0.5),
+                                     .p99_us = bench_samples_rank(&commits->latency_us, 0.99),
+                                     .server_p50_us = bench_samples_rank(&commits->server_us, 0.5),
+                                     .conflicts_per_second = (double)commits->conflicts / seconds,
+                                     .errors = commits->errors,
+                                     .first_error = commits->first_error};
     if (is_ok(ran) && commits->done == 0 && commits->errors > 0)
         ran = FAIL(diag, INVALID, "no commit succeeded: %.*s", STR_ARG(commits->first_error));
     bench_samples_deinit(&commits->latency_us);
@@ -245,9 +249,9 @@ static status measure_case(struct bench_target *target, const char *publish, siz
     struct bench *bench = target->bench;
     struct bench_commit_result result;
     double floor_us = 0;
-    struct str name = bench_text(bench, "%s, %zu client%s, %s", publish, clients,
-                                 clients == 1 ? "" : "s",
-                                 one_table ? "one table" : "distinct tables");
+    struct str name =
+        bench_text(bench, "%s, %zu client%s, %s", publish, clients, clients == 1 ? "" : "s",
+                   one_table ? "one table" : "distinct tables");
     bool compared = clients == 1 && !one_table && target->server->pid != 0;
     if (compared)
         TRY(add_floor(bench, diag, &floor_us));

@@ -104,7 +104,8 @@ static status measure_round(struct bench_target *target, struct size_samples *si
     size_t order[COUNTOF(bench->sizes)];
     size_t rounds = bench->quick ? 3 : 30;
     for (size_t round = 0; round < rounds + 2; round++) {
-        bench_progress(bench, "publish=%s, commit %zu of %zu", publish_names[publish], round, rounds);
+        bench_progress(bench, "publish=%s, commit %zu of %zu", publish_names[publish], round,
+                       rounds);
         shuffle(&bench->prng, order, bench->size_count);
         for (size_t i = 0; i < bench->size_count; i++) {
             uint64_t begin_ns = bench_now_ns(bench);
@@ -120,8 +121,8 @@ static status measure_round(struct bench_target *target, struct size_samples *si
 static status record_size(struct bench *bench, struct size_samples *size, uint32_t snapshots,
                           enum publish publish, struct diag *diag)
 {
-    struct str name = bench_text(bench, "publish=%s, %" PRIu32 " snapshots",
-                                 publish_names[publish], snapshots);
+    struct str name =
+        bench_text(bench, "publish=%s, %" PRIu32 " snapshots", publish_names[publish], snapshots);
     double server_us = bench_samples_rank(&size->server_us, 0.5);
     double whole_us = bench_samples_rank(&size->whole_us, 0.5);
     double copy_us = 0;
@@ -158,8 +159,8 @@ static status measure_all(struct bench_target *target, enum publish publish, str
     struct size_samples sizes[COUNTOF(bench->sizes)] = {{.bytes = 0}};
     status_value result = OK;
     for (size_t i = 0; i < bench->size_count && is_ok(result); i++) {
-        struct str name = bench_text(bench, "history_%" PRIu32 "_%s", bench->sizes[i],
-                                     publish_names[publish]);
+        struct str name =
+            bench_text(bench, "history_%" PRIu32 "_%s", bench->sizes[i], publish_names[publish]);
         result = bench_register(target, name.data, bench->sizes[i], diag, &sizes[i].table);
     }
     for (uint32_t repeat = 0; repeat < bench->repeat && is_ok(result); repeat++) {

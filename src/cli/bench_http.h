@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * bench_http.h - many keep-alive HTTP/1.1 connections in one thread, each with one request at a time:
- * a closed loop of N clients.
+ * bench_http.h - many keep-alive HTTP/1.1 connections in one thread, each with one request at a
+ * time: a closed loop of N clients.
  *
- * Made for measuring: a request's clock starts when its first byte is handed to the kernel and stops
- * when the last byte of the answer was read; of a body only the first bytes are kept, the rest is
- * read and counted. It reads what catalogs send: Content-Length and chunked bodies.
+ * Made for measuring: a request's clock starts when its first byte is handed to the kernel and
+ * stops when the last byte of the answer was read; of a body only the first bytes are kept, the
+ * rest is read and counted. It reads what catalogs send: Content-Length and chunked bodies.
  */
 #include "base/buf.h"
 #include "env/env.h"
@@ -37,8 +37,8 @@ status bench_http_open(struct env *env, struct str host, uint16_t port, size_t c
 /* NULL is fine. */
 void bench_http_close(struct bench_http *http);
 
-/* Runs until every one of the first `clients` has finished. UNAVAILABLE after deadline_ns (monotonic)
- * or when the server is gone; CORRUPT for an answer that is not HTTP. */
+/* Runs until every one of the first `clients` has finished. UNAVAILABLE after deadline_ns
+ * (monotonic) or when the server is gone; CORRUPT for an answer that is not HTTP. */
 status bench_http_run(struct bench_http *http, struct bench_work *work, size_t clients,
                       uint64_t deadline_ns, struct diag *diag);
 /* One request over the first connection; texts of the answer live in the arena. */

@@ -48,7 +48,8 @@ static status list_whole(struct bench_target *target, struct diag *diag)
     return OK;
 }
 
-/* The token stands at one end of the answer; which one is the server's choice. Whole pages are kept. */
+/* The token stands at one end of the answer; which one is the server's choice. Whole pages are
+ * kept. */
 static struct str next_token(struct bench *bench, struct str body)
 {
     struct json_limits limits = json_limits_document();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_load.c - tarn bench load: loadTable at several lengths of history: all snapshots, those that
- * refs point at, and a 304.
+ * bench_load.c - tarn bench load: loadTable at several lengths of history: all snapshots, those
+ * that refs point at, and a 304.
  */
 #include "cli/bench.h"
 

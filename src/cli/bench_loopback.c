@@ -3,15 +3,15 @@
  * bench_loopback.c - how fast bytes go from one process to another here, with nothing else: the
  * floor under every large answer.
  *
- * A child process writes the same bytes from one buffer, 256 KiB at a time, over a TCP connection of
- * the loopback; the parent reads them as the benchmarks' client does.
+ * A child process writes the same bytes from one buffer, 256 KiB at a time, over a TCP connection
+ * of the loopback; the parent reads them as the benchmarks' client does.
  */
 #include "cli/bench.h"
 #include "cli/bench_machine.h"
 
 #include <netinet/in.h>
-#include <sys/prctl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,7 +44,8 @@ static status tcp_pair(struct diag *diag, int *out_here, int *out_there)
     int there = -1;
     if (listener >= 0 && here >= 0 &&
         bind(listener, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        listen(listener, 1) == 0 && getsockname(listener, (struct sockaddr *)&address, &size) == 0 &&
+        listen(listener, 1) == 0 &&
+        getsockname(listener, (struct sockaddr *)&address, &size) == 0 &&
         connect(here, (const struct sockaddr *)&address, sizeof address) == 0)
         there = accept(listener, NULL, NULL);
     if (listener >= 0)

@@ -23,9 +23,9 @@ const char *bench_file_system(const char *folder)
     static const struct {
         uint64_t magic;
         const char *name;
-    } known[] = {{0xEF53, "ext4"},       {0x58465342, "xfs"},      {0x9123683E, "btrfs"},
-                 {0x01021994, "tmpfs"},  {0x794C7630, "overlayfs"}, {0x6969, "nfs"},
-                 {0x2FC12FC1, "zfs"},    {0xF2F52010, "f2fs"},     {0x65735546, "fuse"}};
+    } known[] = {{0xEF53, "ext4"},      {0x58465342, "xfs"},       {0x9123683E, "btrfs"},
+                 {0x01021994, "tmpfs"}, {0x794C7630, "overlayfs"}, {0x6969, "nfs"},
+                 {0x2FC12FC1, "zfs"},   {0xF2F52010, "f2fs"},      {0x65735546, "fuse"}};
     struct statfs facts;
     if (statfs(folder, &facts) != 0)
         return "unknown";

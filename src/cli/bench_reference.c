@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench_reference.c - tarn bench reference: side by side with the Iceberg project's own REST server.
+ * bench_reference.c - tarn bench reference: side by side with the Iceberg project's own REST
+ * server.
  *
  * Same driver, same requests, same disk, one server at a time. The reference server keeps its
  * catalog in a SQLite file with synchronous=FULL and is warmed for WARM_SECONDS before anything
@@ -13,13 +14,13 @@
 
 enum { WARM_SECONDS = 40, LOADED_SNAPSHOTS = 10000, CLIENTS = 64 };
 
-
 static status measure_commits(struct bench_target *target, const char *label, size_t clients,
                               struct diag *diag)
 {
     struct bench *bench = target->bench;
     struct bench_commit_result result;
-    struct str name = bench_text(bench, "%s, %zu client%s", label, clients, clients == 1 ? "" : "s");
+    struct str name =
+        bench_text(bench, "%s, %zu client%s", label, clients, clients == 1 ? "" : "s");
     bench_progress(bench, "%.*s", STR_ARG(name));
     TRY(bench_measure_commits(target, clients, false, bench->seconds, diag, &result));
     bench_record_commits(bench, name, false, &result);
@@ -111,8 +112,8 @@ static status run_tarn(struct bench *bench, struct diag *diag)
     for (size_t i = 0; i < (server.pid == 0 ? 1 : COUNTOF(warehouses)) && is_ok(result); i++) {
         struct bench_target target;
         struct str label = bench_text(bench, "tarn publish=%s", warehouses[i]);
-        const char *warehouse = server.pid == 0 ? args_get(bench->cli->args, "warehouse")
-                                                : warehouses[i];
+        const char *warehouse =
+            server.pid == 0 ? args_get(bench->cli->args, "warehouse") : warehouses[i];
         result = bench_target_open(bench, &server, warehouse, CLIENTS, diag, &target);
         if (!is_ok(result))
             break;

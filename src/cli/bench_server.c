@@ -160,11 +160,26 @@ status bench_start_tarn(struct bench *bench, const char *name, struct diag *diag
     struct str sync = bench_text(bench, "sync=%s/sync,publish=sync", home.data);
     struct str async = bench_text(bench, "async=%s/async,publish=async", home.data);
     struct str log = bench_text(bench, "%s/log", home.data);
-    const char *words[] = {"tarn",        "serve",         "--data",          data.data,
-                           "--listen",    "127.0.0.1:0",   "--admin",         "127.0.0.1:0",
-                           "--warehouse", sync.data,       "--warehouse",     async.data,
-                           "--address-file", address.data, "--log-level",     "warn",
-                           "--limits.connections-per-client", "1000", "--limits.request-memory", "4GiB",
+    const char *words[] = {"tarn",
+                           "serve",
+                           "--data",
+                           data.data,
+                           "--listen",
+                           "127.0.0.1:0",
+                           "--admin",
+                           "127.0.0.1:0",
+                           "--warehouse",
+                           sync.data,
+                           "--warehouse",
+                           async.data,
+                           "--address-file",
+                           address.data,
+                           "--log-level",
+                           "warn",
+                           "--limits.connections-per-client",
+                           "1000",
+                           "--limits.request-memory",
+                           "4GiB",
                            NULL};
     char *arguments[ARGUMENTS_MAX];
     struct bench_server server = {.label = "tarn", .data = home.data};
@@ -207,7 +222,8 @@ status bench_start_reference(struct bench *bench, struct diag *diag, struct benc
     const char *script = reference_script(bench);
     struct str home = bench_text(bench, "%s/reference", bench->folder);
     struct str log = bench_text(bench, "%s/log", home.data);
-    const char *words[] = {script, "--port", "0", "--dir", home.data, "--java-opts", "-Xmx4g", NULL};
+    const char *words[] = {script,    "--port",      "0",      "--dir",
+                           home.data, "--java-opts", "-Xmx4g", NULL};
     char *arguments[COUNTOF(words)];
     struct bench_server server = {.label = "reference", .data = home.data};
     const char *uri = args_get(bench->cli->args, "reference-uri");
@@ -215,7 +231,8 @@ status bench_start_reference(struct bench *bench, struct diag *diag, struct benc
         return bench_use_uri(bench, uri, "reference", diag, out);
     if (access(script, X_OK) != 0) {
         status_value failed = FAIL(diag, NOT_FOUND, "there is no reference server at %s", script);
-        (void)FAIL(diag, NOT_FOUND, "run it from the project's folder, or say --reference-run FILE");
+        (void)FAIL(diag, NOT_FOUND,
+                   "run it from the project's folder, or say --reference-run FILE");
         return failed;
     }
     (void)mkdir(home.data, 0755);

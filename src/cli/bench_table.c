@@ -12,16 +12,20 @@
 #include <sys/stat.h>
 
 /* The schema of a small fact table, as text inside JSON. */
-#define FIELD(id, name, type)                                                                      \
-    "{\"id\":" #id ",\"name\":\"" name "\",\"required\":false,\"type\":\"" type "\"}"
 static const char schema_json[] =
     "{\"type\":\"struct\",\"schema-id\":0,\"fields\":["
-    FIELD(1, "id", "long") "," FIELD(2, "customer_id", "long") "," FIELD(3, "product_id", "long") ","
-    FIELD(4, "quantity", "int") "," FIELD(5, "price", "decimal(12, 2)") ","
-    FIELD(6, "currency", "string") "," FIELD(7, "country", "string") ","
-    FIELD(8, "channel", "string") "," FIELD(9, "ordered_at", "timestamptz") ","
-    FIELD(10, "shipped_at", "timestamptz") "," FIELD(11, "note", "string") ","
-    FIELD(12, "is_gift", "boolean") "]}";
+    "{\"id\":1,\"name\":\"id\",\"required\":false,\"type\":\"long\"},"
+    "{\"id\":2,\"name\":\"customer_id\",\"required\":false,\"type\":\"long\"},"
+    "{\"id\":3,\"name\":\"product_id\",\"required\":false,\"type\":\"long\"},"
+    "{\"id\":4,\"name\":\"quantity\",\"required\":false,\"type\":\"int\"},"
+    "{\"id\":5,\"name\":\"price\",\"required\":false,\"type\":\"decimal(12, 2)\"},"
+    "{\"id\":6,\"name\":\"currency\",\"required\":false,\"type\":\"string\"},"
+    "{\"id\":7,\"name\":\"country\",\"required\":false,\"type\":\"string\"},"
+    "{\"id\":8,\"name\":\"channel\",\"required\":false,\"type\":\"string\"},"
+    "{\"id\":9,\"name\":\"ordered_at\",\"required\":false,\"type\":\"timestamptz\"},"
+    "{\"id\":10,\"name\":\"shipped_at\",\"required\":false,\"type\":\"timestamptz\"},"
+    "{\"id\":11,\"name\":\"note\",\"required\":false,\"type\":\"string\"},"
+    "{\"id\":12,\"name\":\"is_gift\",\"required\":false,\"type\":\"boolean\"}]}";
 static const char spec_fields_json[] =
     "[{\"source-id\":9,\"field-id\":1000,\"name\":\"ordered_day\",\"transform\":\"day\"}]";
 
@@ -107,8 +111,7 @@ bool bench_read_table(struct str body, struct bench_table *out)
     out->parent = 0;
     out->sequence = 0;
     (void)str_to_u64(text_behind(body, "\"last-sequence-number\":"), &out->sequence);
-    if (!str_to_i64(text_behind(body, "\"current-snapshot-id\":"), &out->parent) ||
-        out->parent < 0)
+    if (!str_to_i64(text_behind(body, "\"current-snapshot-id\":"), &out->parent) || out->parent < 0)
         out->parent = 0;
     return true;
 }
@@ -135,7 +138,8 @@ static void write_header(struct history *history, const char *uuid)
             "\"last-partition-id\":1000,\"default-sort-order-id\":0,"
             "\"sort-orders\":[{\"order-id\":0,\"fields\":[]}],"
             "\"properties\":{\"write.format.default\":\"parquet\"},\"current-snapshot-id\":%" PRId64
-            ",\"refs\":{\"main\":{\"snapshot-id\":%" PRId64 ",\"type\":\"branch\"}},\"snapshots\":[",
+            ",\"refs\":{\"main\":{\"snapshot-id\":%" PRId64
+            ",\"type\":\"branch\"}},\"snapshots\":[",
             uuid, history->location, history->count,
             history->first_ms + (uint64_t)history->count * 1000, schema_json, spec_fields_json,
             history->ids[history->count - 1], history->ids[history->count - 1]);
@@ -166,7 +170,8 @@ static void write_logs(struct history *history)
         fprintf(history->file,
                 "%s{\"timestamp-ms\":%" PRIu64 ",\"metadata-file\":\"%s/metadata/%05" PRIu32
                 "-7b0c5a3e-1d2f-4e6a-8b9c-0f1e2d3c4b5a.metadata.json\"}",
-                i == 0 ? "" : ",", history->first_ms + (uint64_t)(history->count - logged + i) * 1000,
+                i == 0 ? "" : ",",
+                history->first_ms + (uint64_t)(history->count - logged + i) * 1000,
                 history->location, history->count - logged + i);
     fputs("]}", history->file);
 }

@@ -23,8 +23,8 @@ static struct str member(struct bench *bench, struct str body, const char *objec
     return value;
 }
 
-static status call(struct bench_target *target, const char *method, struct str path, struct str body,
-                   struct diag *diag, struct bench_answer *out)
+static status call(struct bench_target *target, const char *method, struct str path,
+                   struct str body, struct diag *diag, struct bench_answer *out)
 {
     return bench_http_call(target->http, method, path, STR(""), body, target->bench->arena,
                            target->bench->deadline_ns, diag, out);
@@ -35,9 +35,9 @@ static status read_prefix(struct bench_target *target, const char *warehouse, st
     struct bench *bench = target->bench;
     struct bench_answer answer;
     struct str base = target->server->base;
-    struct str path = bench_text(bench, "%.*s/v1/config%s%s", STR_ARG(base),
-                                 warehouse == NULL ? "" : "?warehouse=",
-                                 warehouse == NULL ? "" : warehouse);
+    struct str path =
+        bench_text(bench, "%.*s/v1/config%s%s", STR_ARG(base),
+                   warehouse == NULL ? "" : "?warehouse=", warehouse == NULL ? "" : warehouse);
     TRY(call(target, "GET", path, STR(""), diag, &answer));
     if (answer.status_code != 200)
         return refused(&answer, "could not read the configuration", diag);
@@ -79,8 +79,8 @@ status bench_target_open(struct bench *bench, struct bench_server *server, const
     TRY(bench_http_open(bench->env, server->host, server->port, clients, diag, &target.http));
     TRY_OUT(result, read_prefix(&target, warehouse, diag));
     path = bench_text(bench, "%.*s/namespaces", STR_ARG(target.prefix));
-    TRY_OUT(result, call(&target, "POST", path, STR("{\"namespace\":[\"bench\"],\"properties\":{}}"),
-                         diag, &answer));
+    TRY_OUT(result, call(&target, "POST", path,
+                         STR("{\"namespace\":[\"bench\"],\"properties\":{}}"), diag, &answer));
     if (answer.status_code != 200 && answer.status_code != 409)
         TRY_OUT(result, refused(&answer, "could not create a namespace", diag));
     TRY_OUT(result, read_location(&target, diag));
@@ -116,11 +116,11 @@ status bench_register(struct bench_target *target, const char *name, uint32_t sn
     uint64_t bytes = 0;
     struct str table = bench_text(bench, "%s_%s", name, bench->run_id);
     struct str location = bench_text(bench, "%.*s/%s", STR_ARG(target->location), table.data);
-    struct str file = bench_text(
-        bench, "%.*s/metadata/00000-5d1c7a9e-3b2f-4a6e-9c8d-1e0f2a3b4c5d.metadata.json",
-        STR_ARG(location));
-    struct str body = bench_text(bench, "{\"name\":\"%s\",\"metadata-location\":\"%s\"}",
-                                 table.data, file.data);
+    struct str file =
+        bench_text(bench, "%.*s/metadata/00000-5d1c7a9e-3b2f-4a6e-9c8d-1e0f2a3b4c5d.metadata.json",
+                   STR_ARG(location));
+    struct str body =
+        bench_text(bench, "{\"name\":\"%s\",\"metadata-location\":\"%s\"}", table.data, file.data);
     struct str path = bench_text(bench, "%.*s/namespaces/bench/register", STR_ARG(target->prefix));
     if (!str_starts(file, STR("file:/")))
         return FAIL(diag, UNSUPPORTED, "the warehouse at %.*s is not a folder of this machine",
@@ -174,8 +174,7 @@ static bool creation_next(struct bench_work *self, size_t client, struct buf *ou
     return true;
 }
 
-static void creation_done(struct bench_work *self, size_t client,
-                          const struct bench_answer *answer)
+static void creation_done(struct bench_work *self, size_t client, const struct bench_answer *answer)
 {
     struct creation *creation = CONTAINER_OF(self, struct creation, work);
     (void)client;
@@ -191,10 +190,8 @@ status bench_create_tables(struct bench_target *target, const char *prefix, uint
                            size_t clients, struct diag *diag, double *out_seconds)
 {
     struct bench *bench = target->bench;
-    struct creation creation = {.work = {creation_next, creation_done},
-                                .target = target,
-                                .prefix = prefix,
-                                .count = count};
+    struct creation creation = {
+        .work = {creation_next, creation_done}, .target = target, .prefix = prefix, .count = count};
     uint64_t begin_ns = bench_now_ns(bench);
     TRY(bench_http_run(target->http, &creation.work, clients, bench->deadline_ns, diag));
     if (creation.failed > 0)

@@ -24,14 +24,13 @@ static bool wants_color(const struct args *args, FILE *file)
 static int usage_error(struct cli *cli, status_value failed, const struct diag *diag)
 {
     const struct command *command = cli->args->command;
-    struct str fix =
-        diag->count > 1 ? str_from(diag->frames[1].text)
-        : command != NULL
-            ? arena_printf(cli->arena, "see `tarn help %s%s%s`", command->verb,
-                           command->sub[0] == 0 ? "" : " ", command->sub)
-            : STR("see `tarn help`");
+    struct str fix = diag->count > 1 ? str_from(diag->frames[1].text)
+                     : command != NULL
+                         ? arena_printf(cli->arena, "see `tarn help %s%s%s`", command->verb,
+                                        command->sub[0] == 0 ? "" : " ", command->sub)
+                         : STR("see `tarn help`");
     return print_problem(cli, exit_of_status(failed.code), diag_message(diag, failed.code), NULL,
-                       fix.data);
+                         fix.data);
 }
 
 static status read_format(struct cli *cli, struct diag *diag)

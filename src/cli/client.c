@@ -44,24 +44,24 @@ int client_refused(struct client *client, const char *method, struct str path,
     struct arena *arena = client->cli->arena;
     (void)json_as_str(json_get(error, "message"), &message);
     (void)json_as_str(json_get(error, "type"), &type);
-    struct str what = message.size > 0 ? arena_copy(arena, message)
-                                       : arena_printf(arena, "the catalog answered HTTP %d",
-                                                      reply->status_code);
+    struct str what = message.size > 0
+                          ? arena_copy(arena, message)
+                          : arena_printf(arena, "the catalog answered HTTP %d", reply->status_code);
     struct str cause = arena_printf(arena, "HTTP %d %.*s, from %s %.*s/v1%.*s%.*s",
-                                    reply->status_code, STR_ARG(type), method,
-                                    STR_ARG(client->uri), STR_ARG(client->prefix), STR_ARG(path));
+                                    reply->status_code, STR_ARG(type), method, STR_ARG(client->uri),
+                                    STR_ARG(client->prefix), STR_ARG(path));
     return print_problem(client->cli, exit_of_http(reply->status_code), what.data, cause.data, fix);
 }
 
 static int unreachable(struct client *client, status_value failed, const struct diag *diag)
 {
-    struct str what =
-        arena_printf(client->cli->arena, "no answer from the catalog at %.*s", STR_ARG(client->uri));
-    enum cli_exit exit_code = failed.code == STATUS_COMMIT_UNKNOWN ? CLI_UNAVAILABLE
-                                                                   : exit_of_status(failed.code);
+    struct str what = arena_printf(client->cli->arena, "no answer from the catalog at %.*s",
+                                   STR_ARG(client->uri));
+    enum cli_exit exit_code =
+        failed.code == STATUS_COMMIT_UNKNOWN ? CLI_UNAVAILABLE : exit_of_status(failed.code);
     return print_problem(client->cli, exit_code, what.data, diag_message(diag, failed.code),
-                       "start a node (`tarn serve --data DIR`), or name another with --uri or "
-                       "TARN_URI");
+                         "start a node (`tarn serve --data DIR`), or name another with --uri or "
+                         "TARN_URI");
 }
 
 static void read_json(struct client *client, struct reply *reply)
@@ -134,7 +134,7 @@ static int read_config(struct client *client)
         return exit_code;
     if (!json_is(reply.json, JSON_OBJECT))
         return print_problem(client->cli, CLI_FAILURE, "this is not an Iceberg REST catalog",
-                           "its /v1/config is not a JSON object", "check --uri or TARN_URI");
+                             "its /v1/config is not a JSON object", "check --uri or TARN_URI");
     if (config_text(reply.json, "prefix", &prefix))
         client->prefix = arena_printf(arena, "/%.*s", STR_ARG(prefix));
     (void)config_text(reply.json, "namespace-separator", &client->separator);

@@ -13,8 +13,8 @@ struct http_client;
 struct client {
     struct cli *cli;
     struct http_client *http;
-    struct str uri;    /* as given, without a slash at the end */
-    struct str prefix; /* "" or "/" and the prefix, percent-encoded */
+    struct str uri;        /* as given, without a slash at the end */
+    struct str prefix;     /* "" or "/" and the prefix, percent-encoded */
     struct str separator;  /* between levels of a namespace, percent-encoded */
     const char *warehouse; /* NULL: the server's default */
 };

@@ -145,9 +145,9 @@ static void markdown_command(FILE *out, const struct command *command)
     bool any = false;
     fprintf(out, "\n### tarn %s%s%s\n\n", command->verb, command->sub[0] == 0 ? "" : " ",
             command->sub);
-    fprintf(out, "    tarn %s%s%s%s%s\n\n%c%s.\n", command->verb,
-            command->sub[0] == 0 ? "" : " ", command->sub, command->arguments[0] == 0 ? "" : " ",
-            command->arguments, command->summary[0] - 32, command->summary + 1);
+    fprintf(out, "    tarn %s%s%s%s%s\n\n%c%s.\n", command->verb, command->sub[0] == 0 ? "" : " ",
+            command->sub, command->arguments[0] == 0 ? "" : " ", command->arguments,
+            command->summary[0] - 32, command->summary + 1);
     if (command->details[0] != 0)
         fprintf(out, "\n```\n%s\n```\n", command->details);
     for (size_t i = 0; (flag = flag_at(i)) != NULL; i++) {
@@ -164,12 +164,13 @@ static void markdown_command(FILE *out, const struct command *command)
 
 static void markdown_settings(FILE *out)
 {
-    fputs("\n## Settings of a node\n\n"
-          "A flag wins over the environment, that over the YAML file (`--config FILE` or\n"
-          "`TARN_CONFIG`), that over the default. In the file a dot opens a mapping, and a key that\n"
-          "is not in this table is an error. Sizes take KiB, MiB, GiB; times take ms, s, m, h, d.\n\n"
-          "| Flag | Environment | Default | Meaning |\n|---|---|---|---|\n",
-          out);
+    fputs(
+        "\n## Settings of a node\n\n"
+        "A flag wins over the environment, that over the YAML file (`--config FILE` or\n"
+        "`TARN_CONFIG`), that over the default. In the file a dot opens a mapping, and a key that\n"
+        "is not in this table is an error. Sizes take KiB, MiB, GiB; times take ms, s, m, h, d.\n\n"
+        "| Flag | Environment | Default | Meaning |\n|---|---|---|---|\n",
+        out);
     for (size_t i = 0; settings_flag(i) != NULL; i++) {
         const struct flag *flag = settings_flag(i);
         char environment[SETTINGS_NAME_MAX];
@@ -188,18 +189,20 @@ static void markdown(FILE *out)
 {
     size_t count = 0;
     const struct command *table = command_table(&count);
-    fputs("# The command line\n\n"
-          "Made by `tarn help --markdown` from the program's own table; a test compares the two.\n\n"
-          "Every command takes:\n\n| Flag | Meaning |\n|---|---|\n",
-          out);
+    fputs(
+        "# The command line\n\n"
+        "Made by `tarn help --markdown` from the program's own table; a test compares the two.\n\n"
+        "Every command takes:\n\n| Flag | Meaning |\n|---|---|\n",
+        out);
     for (size_t i = 0; flag_at(i) != NULL && flag_is_global(flag_at(i)); i++)
         markdown_flag(out, flag_at(i));
-    fputs("\nNames are `NAMESPACE.TABLE`, levels joined by dots. A level that holds a dot stands in\n"
-          "double quotes, and a quote in it is doubled: `'\"a.b\".orders'`.\n\n"
-          "| Exit code | Meaning |\n|---|---|\n| 0 | ok |\n| 1 | failure |\n| 2 | wrong usage |\n"
-          "| 3 | not found |\n| 4 | conflict |\n| 5 | denied |\n| 6 | unavailable, or too slow |\n"
-          "| 7 | done in part |\n",
-          out);
+    fputs(
+        "\nNames are `NAMESPACE.TABLE`, levels joined by dots. A level that holds a dot stands in\n"
+        "double quotes, and a quote in it is doubled: `'\"a.b\".orders'`.\n\n"
+        "| Exit code | Meaning |\n|---|---|\n| 0 | ok |\n| 1 | failure |\n| 2 | wrong usage |\n"
+        "| 3 | not found |\n| 4 | conflict |\n| 5 | denied |\n| 6 | unavailable, or too slow |\n"
+        "| 7 | done in part |\n",
+        out);
     for (unsigned group = 0; group < COMMAND_GROUPS; group++) {
         fprintf(out, "\n## %s\n", command_group_title((enum command_group)group));
         for (size_t i = 0; i < count; i++) {

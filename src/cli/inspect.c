@@ -30,8 +30,8 @@ static status read_identity(struct inspect *inspect, struct diag *diag)
     if (text == NULL || path.data == NULL)
         return FAIL(diag, NOMEM, "no memory");
     TRY(inspect->env->ops->file_open(inspect->env, path.data, 0, diag, &file));
-    status_value result = inspect->env->ops->file_read(inspect->env, file, 0, text, IDENTITY_MAX,
-                                                       diag, &size);
+    status_value result =
+        inspect->env->ops->file_read(inspect->env, file, 0, text, IDENTITY_MAX, diag, &size);
     inspect->env->ops->file_close(inspect->env, file);
     TRY(result);
     TRY(json_parse(cli->arena, (struct str){text, size}, &limits, diag, &json));
@@ -57,8 +57,9 @@ static status open_folder(struct inspect *inspect, struct diag *diag)
     status_value locked =
         inspect->env->ops->file_lock(inspect->env, lock.data, diag, &inspect->lock);
     if (locked.code == STATUS_UNAVAILABLE)
-        (void)FAIL(diag, UNAVAILABLE, "a node is running on this folder: stop it first, or ask it "
-                                      "(its /metrics, `tarn table`, `tarn find`)");
+        (void)FAIL(diag, UNAVAILABLE,
+                   "a node is running on this folder: stop it first, or ask it "
+                   "(its /metrics, `tarn table`, `tarn find`)");
     return locked;
 }
 
@@ -70,7 +71,7 @@ int inspect_open(struct cli *cli, struct inspect *out)
         out->data = getenv("TARN_DATA");
     if (out->data == NULL)
         return print_problem(cli, CLI_USAGE, "no data folder is given", NULL,
-                           "say which: --data DIR");
+                             "say which: --data DIR");
     readonly_env_init(&out->readonly, cli->env);
     out->env = &out->readonly.env;
     status_value opened = open_folder(out, &diag);
@@ -190,8 +191,11 @@ static void snapshot_row(struct inspect *inspect, struct print_table *table,
         snapshot_open(inspect->env, arena, inspect->snapshots, ref->name, &diag, &snapshot);
     if (is_ok(opened))
         opened = snapshot_verify(inspect->env, inspect->snapshots, &snapshot, &diag);
-    struct str cells[6] = {str_from(ref->name), arena_printf(arena, "%" PRIu64, ref->index),
-                           arena_printf(arena, "%" PRIu64, ref->term), {NULL, 0}, {NULL, 0},
+    struct str cells[6] = {str_from(ref->name),
+                           arena_printf(arena, "%" PRIu64, ref->index),
+                           arena_printf(arena, "%" PRIu64, ref->term),
+                           {NULL, 0},
+                           {NULL, 0},
                            STR("verified")};
     if (is_ok(opened)) {
         for (size_t i = 0; i < snapshot.file_count; i++)

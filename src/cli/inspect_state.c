@@ -265,11 +265,12 @@ int cli_inspect_state(struct cli *cli)
     status_value result =
         inspect.env->ops->boot_id(inspect.env, cli->arena, &diag, &options.boot_id);
     if (is_ok(result))
-        result = lmdb_store_open(inspect.env, inspect.state, &options, allocator_heap(), &diag,
-                                 &store);
+        result =
+            lmdb_store_open(inspect.env, inspect.state, &options, allocator_heap(), &diag, &store);
     if (result.code == STATUS_CORRUPT)
-        (void)FAIL(&diag, CORRUPT, "the state is a cache: start the node once, it rebuilds it from "
-                                   "the snapshot and the log");
+        (void)FAIL(&diag, CORRUPT,
+                   "the state is a cache: start the node once, it rebuilds it from "
+                   "the snapshot and the log");
     if (is_ok(result))
         result = show(&inspect, store, &diag);
     kv_store_close(store);

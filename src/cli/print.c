@@ -22,7 +22,7 @@ static void print_part(struct cli *cli, const char *label, const char *text)
 }
 
 int print_problem(struct cli *cli, enum cli_exit exit_code, const char *what, const char *cause,
-                const char *fix)
+                  const char *fix)
 {
     fprintf(cli->err, "%serror:%s ", paint(cli->color_err, "\033[1;31m"),
             paint(cli->color_err, "\033[0m"));
@@ -56,7 +56,7 @@ int print_status(struct cli *cli, status_value failed, const struct diag *diag, 
     if (fix == NULL && diag != NULL && diag->count > 1)
         fix = diag->frames[1].text;
     return print_problem(cli, exit_of_status(failed.code), diag_message(diag, failed.code), NULL,
-                       fix);
+                         fix);
 }
 
 void print_safe(FILE *file, struct str text)
@@ -259,7 +259,7 @@ bool print_confirm(struct cli *cli, const char *action, const char *name, int *o
         return true;
     if (!cli->is_interactive) {
         *out_exit = print_problem(cli, CLI_USAGE, "not done: nobody confirmed it", NULL,
-                                "say --yes to do it without a question");
+                                  "say --yes to do it without a question");
         return false;
     }
     fprintf(cli->err, "This will %s ", action);

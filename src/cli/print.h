@@ -12,7 +12,7 @@
 
 /* Prints the error and returns `exit_code`. `cause` and `fix` may be NULL or "". */
 int print_problem(struct cli *cli, enum cli_exit exit_code, const char *what, const char *cause,
-                const char *fix);
+                  const char *fix);
 /* The same from a failed call: the diag's first frame, and its second as what to do. */
 int print_status(struct cli *cli, status_value failed, const struct diag *diag, const char *fix);
 enum cli_exit exit_of_status(int32_t code);

@@ -15,7 +15,19 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum kind { TEXT, ADDRESS, WAREHOUSES, U32, U64, BYTES, DURATION_MS, DURATION_MS32, BOOL, LEVEL, FORMAT };
+enum kind {
+    TEXT,
+    ADDRESS,
+    WAREHOUSES,
+    U32,
+    U64,
+    BYTES,
+    DURATION_MS,
+    DURATION_MS32,
+    BOOL,
+    LEVEL,
+    FORMAT
+};
 
 struct setting {
     struct flag flag;
@@ -101,12 +113,9 @@ static bool parse_bytes(const char *text, uint64_t *out)
 
 static bool parse_duration_ms(const char *text, uint64_t *out)
 {
-    static const struct unit units[] = {{"ms", 1},
-                                        {"s", 1000},
-                                        {"m", 60 * 1000},
-                                        {"min", 60 * 1000},
-                                        {"h", 3600 * 1000},
-                                        {"d", 24 * 3600 * 1000}};
+    static const struct unit units[] = {{"ms", 1},          {"s", 1000},
+                                        {"m", 60 * 1000},   {"min", 60 * 1000},
+                                        {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
     return parse_unit(text, units, COUNTOF(units), out);
 }
 
@@ -292,8 +301,12 @@ static void duration_text(uint64_t value, char *out)
     bool minutes = value >= 60000 && value % 60000 == 0;
     bool seconds = value > 0 && value % 1000 == 0;
     (void)snprintf(out, SETTINGS_VALUE_MAX, "%" PRIu64 "%s",
-                   minutes ? value / 60000 : seconds ? value / 1000 : value,
-                   minutes ? "m" : seconds ? "s" : "ms");
+                   minutes   ? value / 60000
+                   : seconds ? value / 1000
+                             : value,
+                   minutes   ? "m"
+                   : seconds ? "s"
+                             : "ms");
 }
 
 static void warehouses_text(const struct settings *settings, char *out)
@@ -453,9 +466,9 @@ status settings_load(struct cli *cli, struct diag *diag, struct settings *out)
 
 static bool is_known_variable(const char *name)
 {
-    static const char *const others[] = {"TARN_CONFIG", "TARN_URI", "TARN_WAREHOUSE",
-                                         "TARN_REFERENCE_RUN", "TARN_REFERENCE_CACHE",
-                                         "TARN_PYTHON", "TARN_JOBS", "TARN_BINARY"};
+    static const char *const others[] = {
+        "TARN_CONFIG",          "TARN_URI",    "TARN_WAREHOUSE", "TARN_REFERENCE_RUN",
+        "TARN_REFERENCE_CACHE", "TARN_PYTHON", "TARN_JOBS",      "TARN_BINARY"};
     char known[SETTINGS_NAME_MAX];
     for (size_t i = 0; i < COUNTOF(others); i++) {
         if (strcmp(name, others[i]) == 0)

@@ -7,7 +7,12 @@
 #include "api/server.h"
 #include "cli/command.h"
 
-enum { SETTINGS_MAX = 64, SETTINGS_NAME_MAX = 64, SETTINGS_VALUE_MAX = 4096, SETTINGS_HOST_MAX = 128 };
+enum {
+    SETTINGS_MAX = 64,
+    SETTINGS_NAME_MAX = 64,
+    SETTINGS_VALUE_MAX = 4096,
+    SETTINGS_HOST_MAX = 128
+};
 
 enum settings_log_format { LOG_FORMAT_AUTO, LOG_FORMAT_JSON, LOG_FORMAT_TEXT };
 
@@ -22,8 +27,9 @@ struct settings {
     struct settings_address admin;
     enum log_level log_level;
     enum settings_log_format log_format;
-    const char *file;                  /* the YAML file that was read; NULL: none */
-    const char *origins[SETTINGS_MAX]; /* "default", "flag --x", "environment TARN_X", "file.yaml:3" */
+    const char *file; /* the YAML file that was read; NULL: none */
+    const char
+        *origins[SETTINGS_MAX]; /* "default", "flag --x", "environment TARN_X", "file.yaml:3" */
 };
 
 /*

@@ -30,8 +30,7 @@ static void fill_row(struct rows *rows, struct str a, struct str b, size_t i)
     rows->next[0] = (unsigned)i;
     for (size_t j = 1; j <= b.size; j++) {
         unsigned cost = lower(a.data[i - 1]) == lower(b.data[j - 1]) ? 0 : 1;
-        rows->next[j] =
-            min3(rows->last[j] + 1, rows->next[j - 1] + 1, rows->last[j - 1] + cost);
+        rows->next[j] = min3(rows->last[j] + 1, rows->next[j - 1] + 1, rows->last[j - 1] + cost);
         if (i > 1 && j > 1 && lower(a.data[i - 1]) == lower(b.data[j - 2]) &&
             lower(a.data[i - 2]) == lower(b.data[j - 1]) && rows->before[j - 2] + 1 < rows->next[j])
             rows->next[j] = rows->before[j - 2] + 1;

@@ -181,11 +181,11 @@ int verb_drop(struct cli *cli, const char *kind, const char *what)
     int exit_code = verb_begin(cli, true, &name, &client);
     if (exit_code != CLI_OK)
         return exit_code;
-    struct str action = arena_printf(cli->arena, "drop %s%s", what,
-                                     purge ? " and delete its files:" : "");
-    struct str path = arena_printf(cli->arena, "%.*s%s",
-                                   STR_ARG(client_object_path(&client, &name, kind)),
-                                   purge ? "?purgeRequested=true" : "");
+    struct str action =
+        arena_printf(cli->arena, "drop %s%s", what, purge ? " and delete its files:" : "");
+    struct str path =
+        arena_printf(cli->arena, "%.*s%s", STR_ARG(client_object_path(&client, &name, kind)),
+                     purge ? "?purgeRequested=true" : "");
     struct str done = arena_printf(cli->arena, "dropped %s", what);
     if (print_confirm(cli, action.data, cli->args->words[0], &exit_code))
         exit_code = verb_send(&client, "DELETE", path, STR(""), &name, kind, done.data);

@@ -191,6 +191,6 @@ int cli_completion(struct cli *cli)
         fish(cli->out);
     else
         return print_problem(cli, CLI_USAGE, "there is no completion for that shell", NULL,
-                           "one of bash, zsh, fish");
+                             "one of bash, zsh, fish");
     return CLI_OK;
 }

@@ -2,8 +2,8 @@
 /*
  * verb_connect.c - tarn connect: what an engine needs to use this catalog, ready to paste.
  *
- * Nothing is asked of the catalog: the text can be made before the node runs. In each text @URI@ and
- * @WAREHOUSE@ are replaced; both are checked to hold nothing that would need quoting.
+ * Nothing is asked of the catalog: the text can be made before the node runs. In each text @URI@
+ * and @WAREHOUSE@ are replaced; both are checked to hold nothing that would need quoting.
  */
 #include "cli/args.h"
 #include "cli/client.h"
@@ -32,35 +32,32 @@ static const struct engine engines[] = {
      "INSTALL iceberg; LOAD iceberg;\n"
      "ATTACH '@WAREHOUSE@' AS lake (TYPE iceberg, ENDPOINT '@URI@', AUTHORIZATION_TYPE 'none');\n"
      "SHOW ALL TABLES;\n"},
-    {"spark",
-     "# Spark 4.0; the tables are in catalog `lake`: SELECT * FROM lake.NAMESPACE.TABLE\n"
-     "spark-sql \\\n"
-     "  --packages org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.11.0 \\\n"
-     "  --conf spark.sql.extensions="
-     "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions \\\n"
-     "  --conf spark.sql.catalog.lake=org.apache.iceberg.spark.SparkCatalog \\\n"
-     "  --conf spark.sql.catalog.lake.type=rest \\\n"
-     "  --conf spark.sql.catalog.lake.uri=@URI@ \\\n"
-     "  --conf spark.sql.catalog.lake.warehouse=@WAREHOUSE@ \\\n"
-     "  --conf spark.sql.defaultCatalog=lake\n"},
-    {"trino",
-     "# etc/catalog/lake.properties\n"
-     "connector.name=iceberg\n"
-     "iceberg.catalog.type=rest\n"
-     "iceberg.rest-catalog.uri=@URI@\n"
-     "iceberg.rest-catalog.warehouse=@WAREHOUSE@\n"
-     "iceberg.rest-catalog.nested-namespace-enabled=true\n"
-     "# tables in a local folder, which every Trino node must see\n"
-     "fs.hadoop.enabled=true\n"},
-    {"flink",
-     "-- Flink SQL, with iceberg-flink-runtime on the class path\n"
-     "CREATE CATALOG lake WITH (\n"
-     "  'type' = 'iceberg',\n"
-     "  'catalog-type' = 'rest',\n"
-     "  'uri' = '@URI@',\n"
-     "  'warehouse' = '@WAREHOUSE@'\n"
-     ");\n"
-     "USE CATALOG lake;\n"},
+    {"spark", "# Spark 4.0; the tables are in catalog `lake`: SELECT * FROM lake.NAMESPACE.TABLE\n"
+              "spark-sql \\\n"
+              "  --packages org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:1.11.0 \\\n"
+              "  --conf spark.sql.extensions="
+              "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions \\\n"
+              "  --conf spark.sql.catalog.lake=org.apache.iceberg.spark.SparkCatalog \\\n"
+              "  --conf spark.sql.catalog.lake.type=rest \\\n"
+              "  --conf spark.sql.catalog.lake.uri=@URI@ \\\n"
+              "  --conf spark.sql.catalog.lake.warehouse=@WAREHOUSE@ \\\n"
+              "  --conf spark.sql.defaultCatalog=lake\n"},
+    {"trino", "# etc/catalog/lake.properties\n"
+              "connector.name=iceberg\n"
+              "iceberg.catalog.type=rest\n"
+              "iceberg.rest-catalog.uri=@URI@\n"
+              "iceberg.rest-catalog.warehouse=@WAREHOUSE@\n"
+              "iceberg.rest-catalog.nested-namespace-enabled=true\n"
+              "# tables in a local folder, which every Trino node must see\n"
+              "fs.hadoop.enabled=true\n"},
+    {"flink", "-- Flink SQL, with iceberg-flink-runtime on the class path\n"
+              "CREATE CATALOG lake WITH (\n"
+              "  'type' = 'iceberg',\n"
+              "  'catalog-type' = 'rest',\n"
+              "  'uri' = '@URI@',\n"
+              "  'warehouse' = '@WAREHOUSE@'\n"
+              ");\n"
+              "USE CATALOG lake;\n"},
 };
 
 /* Quotes, blanks and backslashes mean something else in each of the engines' languages. */
@@ -125,8 +122,8 @@ int cli_connect(struct cli *cli)
         warehouse = "lake";
     if (!is_plain(uri) || !is_plain(warehouse))
         return print_problem(cli, CLI_USAGE, "the address or the warehouse cannot be pasted safely",
-                           "one of them is empty, or holds a blank, a quote, a backslash or a $",
-                           "check --uri and --warehouse");
+                             "one of them is empty, or holds a blank, a quote, a backslash or a $",
+                             "check --uri and --warehouse");
     for (size_t i = 0; i < COUNTOF(engines); i++) {
         if (strcmp(engines[i].name, cli->args->words[0]) != 0)
             continue;
@@ -137,5 +134,5 @@ int cli_connect(struct cli *cli)
         return CLI_OK;
     }
     return print_problem(cli, CLI_USAGE, "there is no such engine", NULL,
-                       "one of spark, trino, pyiceberg, duckdb, flink");
+                         "one of spark, trino, pyiceberg, duckdb, flink");
 }

@@ -14,9 +14,9 @@
 #include "object/object.h"
 #include "storage/wal_measure.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -51,7 +51,8 @@ static const char *data_folder(const struct doctor *doctor)
     return doctor->settings->server.data_dir;
 }
 
-/* The folder itself, or the nearest one above it that exists: it will be made at the first start. */
+/* The folder itself, or the nearest one above it that exists: it will be made at the first
+ * start. */
 static struct str existing_folder(struct doctor *doctor)
 {
     struct stat facts;
@@ -69,8 +70,8 @@ static void check_data(struct doctor *doctor, struct str folder)
 {
     const char *kind = bench_file_system(folder.data);
     if (access(folder.data, W_OK | X_OK) != 0) {
-        found(doctor, FAIL_, "data folder", SEEN("%s cannot be written: %s", folder.data,
-                                                 bench_errno_text()),
+        found(doctor, FAIL_, "data folder",
+              SEEN("%s cannot be written: %s", folder.data, bench_errno_text()),
               "give it to the user that runs tarn, or choose another with --data");
         return;
     }
@@ -96,24 +97,26 @@ static void check_space(struct doctor *doctor, struct str folder)
     }
     struct str seen = SEEN("%.1f GiB free, writes stop below %.1f GiB",
                            (double)bytes / (double)(1 << 30), (double)reserve / (double)(1 << 30));
-    found(doctor, bytes < reserve ? FAIL_ : bytes < 4 * reserve ? WARN : PASS, "free space", seen,
-          "make room on that disk");
+    found(doctor,
+          bytes < reserve       ? FAIL_
+          : bytes < 4 * reserve ? WARN
+                                : PASS,
+          "free space", seen, "make room on that disk");
 }
 
 static void check_appends(struct doctor *doctor, struct str folder)
 {
     struct wal_measured measured;
     struct diag diag = {.count = 0};
-    status_value result =
-        wal_measure(doctor->cli->env, folder.data, APPENDS, &diag, &measured);
+    status_value result = wal_measure(doctor->cli->env, folder.data, APPENDS, &diag, &measured);
     if (!is_ok(result)) {
         found(doctor, FAIL_, "durable writes", SEEN("%s", diag_message(&diag, result.code)),
               "a node cannot run where it cannot write durably");
         return;
     }
     uint64_t p99_us = measured.p99_ns / 1000;
-    struct str seen = SEEN("4 KiB: median %" PRIu64 " us, 99%% %" PRIu64 " us",
-                           measured.p50_ns / 1000, p99_us);
+    struct str seen =
+        SEEN("4 KiB: median %" PRIu64 " us, 99%% %" PRIu64 " us", measured.p50_ns / 1000, p99_us);
     found(doctor, p99_us > SLOW_APPEND_US ? WARN : PASS, "durable writes", seen,
           "each commit waits for one: a disk with power-loss protection is much faster");
 }
@@ -153,8 +156,7 @@ static bool is_alive(struct doctor *doctor)
     struct http_client_request request = {.method = "GET", .url = url.data};
     if (!is_ok(http_client_open(&config, &diag, &http)))
         return false;
-    status_value called =
-        http_client_call(http, &request, doctor->cli->arena, &diag, &answer);
+    status_value called = http_client_call(http, &request, doctor->cli->arena, &diag, &answer);
     http_client_close(http);
     return is_ok(called) && answer.status_code == 200;
 }
@@ -212,8 +214,7 @@ static void check_warehouse(struct doctor *doctor, const struct server_warehouse
     struct stat facts;
     if (location == NULL)
         location = SEEN("%s/warehouse/%s", data_folder(doctor), warehouse->name).data;
-    if (strstr(location, ":/") == NULL && location[0] != '/' &&
-        getcwd(here, sizeof here) != NULL)
+    if (strstr(location, ":/") == NULL && location[0] != '/' && getcwd(here, sizeof here) != NULL)
         location = SEEN("%s/%s", here, location).data;
     /* A probe must not create the folders of a node that was never started. */
     if (location[0] == '/' && stat(location, &facts) != 0) {

@@ -3,8 +3,9 @@
  * verb_serve.c - tarn serve: settings, log, signals and the life of a server.
  *
  * Signals are blocked in every thread and taken by this one with a time limit, so there is no
- * handler and no race. The first SIGTERM or SIGINT drains; while that runs a thread of its own waits
- * for a second one, which ends the process at once with the exit code a shell gives for a signal.
+ * handler and no race. The first SIGTERM or SIGINT drains; while that runs a thread of its own
+ * waits for a second one, which ends the process at once with the exit code a shell gives for a
+ * signal.
  */
 #include "cli/args.h"
 #include "cli/print.h"
@@ -108,8 +109,8 @@ static int run_server(struct cli *cli, struct settings *settings, struct log *lo
     server_close(server);
     if (!asked)
         return print_problem(cli, CLI_FAILURE, "the node has failed and cannot write any more",
-                           "its log could not be written; the log lines above say why",
-                           "mend the disk, then start it again");
+                             "its log could not be written; the log lines above say why",
+                             "mend the disk, then start it again");
     return CLI_OK;
 }
 

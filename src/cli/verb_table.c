@@ -2,9 +2,9 @@
 /*
  * verb_table.c - tarn table: what is in a table's metadata, and its name.
  */
+#include "base/timefmt.h"
 #include "cli/args.h"
 #include "cli/verb.h"
-#include "base/timefmt.h"
 
 static struct str number_text(struct cli *cli, const struct json *value)
 {
@@ -31,7 +31,8 @@ static struct str text_of(const struct json *object, const char *key)
     return text;
 }
 
-/* Loads the table named by the first argument; `refs_only` leaves out snapshots nobody points at. */
+/* Loads the table named by the first argument; `refs_only` leaves out snapshots nobody points
+ * at. */
 static int load(struct cli *cli, bool refs_only, struct client *client, struct name *out_name,
                 struct reply *out)
 {
@@ -45,8 +46,8 @@ static int load(struct cli *cli, bool refs_only, struct client *client, struct n
     if (exit_code == CLI_OK && out->status_code != 200)
         exit_code = verb_refused(client, "GET", path, out, out_name, "tables");
     if (exit_code == CLI_OK && !json_is(json_get(out->json, "metadata"), JSON_OBJECT))
-        exit_code = print_problem(cli, CLI_FAILURE, "the catalog's answer holds no metadata", NULL,
-                                NULL);
+        exit_code =
+            print_problem(cli, CLI_FAILURE, "the catalog's answer holds no metadata", NULL, NULL);
     if (exit_code != CLI_OK)
         client_close(client);
     return exit_code;
@@ -248,7 +249,7 @@ int cli_table_schema(struct cli *cli)
 /* Newest first: snapshots are kept in the order they were added. */
 int cli_table_history(struct cli *cli)
 {
-    static const char *const titles[] = {"committed", "#snapshot", "#parent",   "#sequence",
+    static const char *const titles[] = {"committed", "#snapshot", "#parent", "#sequence",
                                          "operation", "#records",  "#added"};
     struct print_table table;
     struct diag diag = {.count = 0};
@@ -271,14 +272,13 @@ int cli_table_history(struct cli *cli)
     for (size_t i = count; newest_last != NULL && i > 0 && table.rows < limit; i--) {
         const struct json *snapshot = newest_last[i - 1];
         const struct json *summary = json_get(snapshot, "summary");
-        const struct str cells[7] = {
-            time_text(cli, json_get(snapshot, "timestamp-ms")),
-            number_text(cli, json_get(snapshot, "snapshot-id")),
-            number_text(cli, json_get(snapshot, "parent-snapshot-id")),
-            number_text(cli, json_get(snapshot, "sequence-number")),
-            text_of(summary, "operation"),
-            text_of(summary, "total-records"),
-            text_of(summary, "added-records")};
+        const struct str cells[7] = {time_text(cli, json_get(snapshot, "timestamp-ms")),
+                                     number_text(cli, json_get(snapshot, "snapshot-id")),
+                                     number_text(cli, json_get(snapshot, "parent-snapshot-id")),
+                                     number_text(cli, json_get(snapshot, "sequence-number")),
+                                     text_of(summary, "operation"),
+                                     text_of(summary, "total-records"),
+                                     text_of(summary, "added-records")};
         table_row(&table, cells);
     }
     return table_print(&table);
@@ -353,8 +353,7 @@ static int change_properties(struct cli *cli, struct client *client, const struc
     struct buf body;
     struct diag diag = {.count = 0};
     buf_init(&body, cli->arena, SIZE_MAX);
-    status_value built =
-        properties_body(cli, json_get(reply->json, "metadata"), set, &body, &diag);
+    status_value built = properties_body(cli, json_get(reply->json, "metadata"), set, &body, &diag);
     if (!is_ok(built))
         return print_status(cli, built, &diag, NULL);
     return verb_send(client, "POST", client_object_path(client, name, "tables"), buf_view(&body),
@@ -370,7 +369,7 @@ int cli_table_properties(struct cli *cli)
     bool set = strcmp(action, "set") == 0;
     if (!set && strcmp(action, "remove") != 0 && strcmp(action, "get") != 0)
         return print_problem(cli, CLI_USAGE, "the action is missing", NULL,
-                           "tarn table properties get|set|remove TABLE [KEY[=VALUE]...]");
+                             "tarn table properties get|set|remove TABLE [KEY[=VALUE]...]");
     /* The table is the second word here; load() looks at the first. */
     const struct args *all = cli->args;
     struct args *moved = ARENA_NEW(cli->arena, struct args);
@@ -423,10 +422,9 @@ int cli_table_register(struct cli *cli)
     jw_key(&w, "overwrite");
     jw_bool(&w, args_has(cli->args, "overwrite"));
     jw_end(&w);
-    struct str path = arena_printf(
-        cli->arena, "%.*s/register", STR_ARG(client_namespace_path(&client, &name, name.count - 1)));
-    exit_code =
-        verb_send(&client, "POST", path, buf_view(&body), &name, NULL, "registered table");
+    struct str path = arena_printf(cli->arena, "%.*s/register",
+                                   STR_ARG(client_namespace_path(&client, &name, name.count - 1)));
+    exit_code = verb_send(&client, "POST", path, buf_view(&body), &name, NULL, "registered table");
     client_close(&client);
     return exit_code;
 }

@@ -18,7 +18,8 @@ finish() {
 }
 trap finish EXIT
 
-# check NAME EXIT-CODE TEXT COMMAND...: runs it and wants that exit code and that text in what it says.
+# check NAME EXIT-CODE TEXT COMMAND...: runs it and wants that exit code and that text in what
+# it says.
 check() {
     what=$1 wanted=$2 text=$3
     shift 3
@@ -65,20 +66,35 @@ check "unknown command" 2 "did you mean 'serve'?" "$TARN" srve
 check "unknown flag" 2 "did you mean '--data'?" "$TARN" serve --dtaa x
 check "nobody answers" 6 "no answer from the catalog" "$TARN" ns ls --uri http://127.0.0.1:1
 check "serve without a folder" 2 "tarn serve --data DIR" "$TARN" serve
-check "serve beyond this machine" 1 "--insecure" "$TARN" serve --data "$folder/never" --listen 0.0.0.0:0
+check "serve beyond this machine" 1 "--insecure" \
+    "$TARN" serve --data "$folder/never" --listen 0.0.0.0:0
 check "settings" 0 "flag --threads" "$TARN" config show --origin --threads 3
 check "settings as JSON" 0 '"origin": "default"' "$TARN" config show --origin -o json
 printf 'threads: 2\nlisten: 127.0.0.1:1\nlimits:\n  bodi: 1MiB\n' >"$folder/bad.yaml"
-check "settings file" 2 "bad.yaml:4: there is no setting 'limits.bodi'" "$TARN" config show --config "$folder/bad.yaml"
-check "doctor" 0 "PASS" "$TARN" doctor --data "$folder/data" --listen 127.0.0.1:0 --admin 127.0.0.1:0
-check "doctor finds typos" 0 "TARN_THREDS" env TARN_THREDS=1 "$TARN" doctor --data "$folder/data" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --json
-check "doctor fails" 1 "FAIL" "$TARN" doctor --data "$folder/data" --listen 0.0.0.0:0 --admin 127.0.0.1:0
-for shell in bash zsh fish; do check "completion $shell" 0 "pyiceberg" "$TARN" completion $shell; done
+check "settings file" 2 "bad.yaml:4: there is no setting 'limits.bodi'" \
+    "$TARN" config show --config "$folder/bad.yaml"
+check "doctor" 0 "PASS" \
+    "$TARN" doctor --data "$folder/data" --listen 127.0.0.1:0 --admin 127.0.0.1:0
+check "doctor finds typos" 0 "TARN_THREDS" env TARN_THREDS=1 \
+    "$TARN" doctor --data "$folder/data" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --json
+check "doctor fails" 1 "FAIL" \
+    "$TARN" doctor --data "$folder/data" --listen 0.0.0.0:0 --admin 127.0.0.1:0
+for shell in bash zsh fish; do
+    check "completion $shell" 0 "pyiceberg" "$TARN" completion $shell
+done
 "$TARN" completion bash >"$folder/completion.bash"
-# shellcheck disable=SC2016 # expanded by the other shell
-check "bash completes" 0 "table" bash -c '. "$1"; COMP_WORDS=(tarn ta) COMP_CWORD=1; _tarn; echo "${COMPREPLY[@]}"' sh "$folder/completion.bash"
-# shellcheck disable=SC2016
-check "bash completes flags" 0 "--purge" bash -c '. "$1"; COMP_WORDS=(tarn table drop --pu) COMP_CWORD=3; _tarn; echo "${COMPREPLY[@]}"' sh "$folder/completion.bash"
+cat >"$folder/complete.bash" <<'BASH'
+. "$1"
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_tarn
+echo "${COMPREPLY[@]}"
+BASH
+completes() { bash "$folder/complete.bash" "$folder/completion.bash" "$@"; }
+check "bash completes verbs" 0 "table" completes tarn ta
+check "bash completes commands" 0 "rename" completes tarn table re
+check "bash completes flags" 0 "--purge" completes tarn table drop --pu
 "$TARN" help --markdown >"$folder/cli.md"
 check "docs/cli.md is fresh" 0 "" diff docs/cli.md "$folder/cli.md"
 
@@ -131,8 +147,11 @@ for statement in open(sys.argv[1], encoding="utf-8").read().split(";"):
         connection.execute(statement)
 print("rows", connection.execute("SELECT count(*) FROM lake.sales.orders").fetchone()[0])
 PYTHON
-check "connect duckdb works when pasted" 0 "rows 3" "$PYTHON" "$folder/duck.py" "$folder/connect.sql"
-for engine in spark trino flink; do check "connect $engine" 0 "$TARN_URI" "$TARN" connect $engine; done
+check "connect duckdb works when pasted" 0 "rows 3" \
+    "$PYTHON" "$folder/duck.py" "$folder/connect.sql"
+for engine in spark trino flink; do
+    check "connect $engine" 0 "$TARN_URI" "$TARN" connect $engine
+done
 check "connect, unsafe" 2 "pasted safely" "$TARN" connect duckdb --warehouse "x'; DROP"
 
 check "table ls" 0 "sales.orders" "$TARN" table ls sales
@@ -145,8 +164,10 @@ check "table refs" 0 "main" "$TARN" table refs sales.orders
 check "table get, near" 3 "did you mean 'sales.orders'?" "$TARN" table get sales.ordres
 check "table properties set" 0 "set properties" "$TARN" table properties set sales.orders k=v
 check "table properties get" 0 "v" "$TARN" table properties get sales.orders
-check "table properties remove" 0 "removed properties" "$TARN" table properties remove sales.orders k
-check "table rename, only said" 0 "would have renamed" "$TARN" table rename sales.orders sold --dry-run
+check "table properties remove" 0 "removed properties" \
+    "$TARN" table properties remove sales.orders k
+check "table rename, only said" 0 "would have renamed" \
+    "$TARN" table rename sales.orders sold --dry-run
 check "table rename" 0 "renamed" "$TARN" table rename sales.orders sold
 check "find" 0 "sales.sold" "$TARN" find SOL
 check "find with a pattern" 0 "table" "$TARN" find 's?ld'
@@ -157,14 +178,16 @@ check "table register" 0 "registered" "$TARN" table register sales.back "$locati
 check "table register, outside" 1 "error:" "$TARN" table register sales.bad file:///etc/passwd
 check "view ls" 0 "view" "$TARN" view ls sales
 check "view get, none" 3 "error:" "$TARN" view get sales.none
-check "inspect asks for a stopped node" 6 "a node is running" "$TARN" inspect state --data "$folder/data"
+check "inspect asks for a stopped node" 6 "a node is running" \
+    "$TARN" inspect state --data "$folder/data"
 check "SIGTERM ends it well" 0 "" stop_node
 
 # --- its folder ---
 find "$folder/data" -type f ! -name lock.mdb -exec cksum {} + | sort >"$folder/before"
 check "inspect wal" 0 "write" "$TARN" inspect wal --data "$folder/data"
 check "inspect state" 0 "table names" "$TARN" inspect state --data "$folder/data"
-check "inspect state, one table" 0 '"part":"h"' "$TARN" inspect state --data "$folder/data" --table sales.back
+check "inspect state, one table" 0 '"part":"h"' \
+    "$TARN" inspect state --data "$folder/data" --table sales.back
 check "inspect snapshot" 0 "checksums" "$TARN" inspect snapshot --data "$folder/data"
 check "inspect, no node's folder" 3 "node.json" "$TARN" inspect wal --data "$folder"
 find "$folder/data" -type f ! -name lock.mdb -exec cksum {} + | sort >"$folder/after"
@@ -175,10 +198,11 @@ stop_node
 
 # --- benchmarks: that they work, never their numbers ---
 export TMPDIR="$folder"
+line='^{"bench":.*"case":.*"metric":.*"value":[-0-9.e+]*,"unit":".*"}$'
 for name in commit history load list start; do
     check "bench $name" 0 '"bench":"'$name'"' "$TARN" bench $name --quick --json
     cp "$folder/said" "$folder/lines"
-    check "bench $name speaks only JSON" 1 "" grep -v '^{"bench":.*"metric":.*"value":[-0-9.e+]*,"unit":".*"}$' "$folder/lines"
+    check "bench $name speaks only JSON" 1 "" grep -v "$line" "$folder/lines"
 done
 
 echo "$passed passed, $failed failed"

@@ -132,8 +132,8 @@ static void call(struct bench_http *http, struct arena *arena, const char *metho
                  struct bench_answer *out)
 {
     struct diag diag = {.count = 0};
-    status_value called = bench_http_call(http, method, STR("/x"), STR(""), STR(""), arena,
-                                          UINT64_MAX, &diag, out);
+    status_value called =
+        bench_http_call(http, method, STR("/x"), STR(""), STR(""), arena, UINT64_MAX, &diag, out);
     if (!is_ok(called))
         fail_msg("%s", diag_message(&diag, called.code));
 }

@@ -2,8 +2,9 @@
 /*
  * settings_test.c - four sources, their order, origins, and every kind of wrong value.
  */
-#include "cli/args.h"
 #include "cli/settings.h"
+
+#include "cli/args.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -196,12 +197,17 @@ static void absent_files_are_refused(void **state)
 
 static void wrong_flags_are_refused(void **state)
 {
-    static const char *const wrong[][2] = {
-        {"listen", "8181"},         {"listen", "::1:8181"},     {"listen", "host:99999"},
-        {"threads", "-1"},          {"limits.body", "5 parsecs"}, {"drain-timeout", "5"},
-        {"log-level", "loud"},      {"log-format", "xml"},      {"warehouse", "=/x"},
-        {"limits.body", "99999999999999999999GiB"},
-        {"warehouse", "a=/x,publish=maybe"}};
+    static const char *const wrong[][2] = {{"listen", "8181"},
+                                           {"listen", "::1:8181"},
+                                           {"listen", "host:99999"},
+                                           {"threads", "-1"},
+                                           {"limits.body", "5 parsecs"},
+                                           {"drain-timeout", "5"},
+                                           {"log-level", "loud"},
+                                           {"log-format", "xml"},
+                                           {"warehouse", "=/x"},
+                                           {"limits.body", "99999999999999999999GiB"},
+                                           {"warehouse", "a=/x,publish=maybe"}};
     struct fixture *fixture = *state;
     for (size_t i = 0; i < COUNTOF(wrong); i++) {
         fixture->args.flag_count = 0;
@@ -221,8 +227,8 @@ static void values_read_back_as_they_are_written(void **state)
         if (text[0] == 0)
             continue;
         const char *copy = arena_copy(&fixture->arena, str_from(text)).data;
-        assert_true(is_ok(settings_apply(&fixture->settings, &fixture->arena, i, copy, "test",
-                                         &fixture->diag)));
+        assert_true(is_ok(
+            settings_apply(&fixture->settings, &fixture->arena, i, copy, "test", &fixture->diag)));
         char again[SETTINGS_VALUE_MAX];
         settings_value_text(&fixture->settings, i, again);
         assert_string_equal(text, again);

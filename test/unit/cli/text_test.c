@@ -154,14 +154,15 @@ static void control_bytes_do_not_reach_the_terminal(void **state)
 
 static void print_an_error(struct cli *cli)
 {
-    assert_int_equal(print_problem(cli, CLI_CONFLICT, "it is there", "a table has that name", NULL), 4);
+    assert_int_equal(print_problem(cli, CLI_CONFLICT, "it is there", "a table has that name", NULL),
+                     4);
 }
 
 static void errors_have_one_form(void **state)
 {
     (void)state;
-    assert_true(str_is(printed(print_an_error),
-                       "error: it is there\n  cause: a table has that name\n"));
+    assert_true(
+        str_is(printed(print_an_error), "error: it is there\n  cause: a table has that name\n"));
 }
 
 int main(void)
