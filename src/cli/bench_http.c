@@ -270,9 +270,10 @@ static status read_head(struct conn *conn, struct diag *diag)
             read_header(conn, str_slice(line, 0, (size_t)colon),
                         trim(str_from_pos(line, (size_t)colon + 1)), &chunked);
     }
-    if (code == 204 || code == 304 || conn->is_head_request)
-        conn->left = 0, chunked = false;
-    conn->phase = chunked ? CHUNK_SIZE : BODY;
+    bool bodiless = code == 204 || code == 304 || conn->is_head_request;
+    if (bodiless)
+        conn->left = 0;
+    conn->phase = chunked && !bodiless ? CHUNK_SIZE : BODY;
     return OK;
 }
 
