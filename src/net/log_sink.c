@@ -288,7 +288,7 @@ status_value log_sink_open(const struct log_sink_config *config, struct diag *di
         return FAIL(diag, NOMEM, "could not allocate the log");
     sink->log = (struct log){.emit = emit, .threshold = config->threshold};
     sink->fd = config->fd;
-    sink->is_text = config->force_text || isatty(config->fd) == 1;
+    sink->is_text = !config->force_json && (config->force_text || isatty(config->fd) == 1);
     sink->rate_max =
         config->per_event_per_second == 0 ? RATE_DEFAULT : config->per_event_per_second;
     sink->capacity = config->queue_bytes == 0 ? QUEUE_DEFAULT : config->queue_bytes;

@@ -17,6 +17,7 @@ struct log_sink_config {
     uint32_t per_event_per_second; /* 0: 200; lines of one event name, above that suppressed */
     struct metrics *metrics;       /* kept; may be NULL: counts lines by what became of them */
     bool force_text;               /* text even if fd is no terminal */
+    bool force_json;               /* JSON lines even if fd is a terminal */
 };
 struct log_sink;
 
