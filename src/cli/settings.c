@@ -333,6 +333,7 @@ void settings_value_text(const struct settings *settings, size_t index,
                          char out[SETTINGS_VALUE_MAX])
 {
     static const char *const formats[] = {"auto", "json", "text"};
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
     const void *field = (const char *)settings + rows[index].offset;
     const char *text = NULL;
     switch (rows[index].kind) {
@@ -351,8 +352,7 @@ void settings_value_text(const struct settings *settings, size_t index,
         (void)snprintf(out, SETTINGS_VALUE_MAX, "%s", *(const bool *)field ? "true" : "false");
         break;
     case LEVEL:
-        (void)snprintf(out, SETTINGS_VALUE_MAX, "%s",
-                       log_level_name(*(const enum log_level *)field));
+        (void)snprintf(out, SETTINGS_VALUE_MAX, "%s", levels[*(const enum log_level *)field]);
         break;
     case FORMAT:
         (void)snprintf(out, SETTINGS_VALUE_MAX, "%s",

@@ -121,6 +121,7 @@ static int open_sink(struct cli *cli, const struct settings *settings, struct lo
         .fd = fileno(cli->err),
         .threshold = settings->log_level,
         .force_text = settings->log_format == LOG_FORMAT_TEXT,
+        .force_json = settings->log_format == LOG_FORMAT_JSON,
     };
     status_value opened = log_sink_open(&config, &diag, out);
     return is_ok(opened) ? CLI_OK : print_status(cli, opened, &diag, NULL);
