@@ -24,6 +24,7 @@ static void init_locks(struct node *node)
     pthread_mutex_init(&node->core.lock, NULL);
     pthread_cond_init(&node->core.wake, &attributes);
     pthread_mutex_init(&node->logbox.lock, NULL);
+    pthread_mutex_init(&node->wal_lock, NULL);
     pthread_cond_init(&node->logbox.wake, &attributes);
     pthread_mutex_init(&node->pause_lock, NULL);
     pthread_cond_init(&node->pause_wake, &attributes);
@@ -72,6 +73,7 @@ static void release(struct node *node)
     mem_free(node->snapshots_path);
     pthread_mutex_destroy(&node->core.lock);
     pthread_cond_destroy(&node->core.wake);
+    pthread_mutex_destroy(&node->wal_lock);
     pthread_mutex_destroy(&node->logbox.lock);
     pthread_cond_destroy(&node->logbox.wake);
     pthread_mutex_destroy(&node->pause_lock);

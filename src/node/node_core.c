@@ -202,6 +202,21 @@ static void run_round(struct node *node, struct round *round)
     }
 }
 
+/* Has what this round enqueued written; an inline write may commit, apply and enqueue more. */
+static void flush_log(struct node *node)
+{
+    while (node->log_pending && !atomic_load(&node->failed)) {
+        uint64_t sequence = 0;
+        bool failed = false;
+        if (!node__log_write(node, &sequence, &failed))
+            return;
+        if (failed)
+            on_log_failed(node);
+        else
+            on_written(node, sequence);
+    }
+}
+
 static bool is_idle(const struct node *node)
 {
     return node->backlog.head == NULL && node->waiting.head == NULL && !node->snapshot_running;
@@ -214,9 +229,11 @@ void *node__core_main(void *argument)
                                      .now_ns = node->env->ops->monotonic_ns(node->env)};
     if (!is_ok(node__step(node, &start)))
         node__fail(node, "the consensus core did not start");
+    flush_log(node);
     for (;;) {
         struct round round = take_news(node);
         run_round(node, &round);
+        flush_log(node);
         if (round.stop &&
             (is_idle(node) || (atomic_load(&node->failed) && !node->snapshot_running)))
             break;

@@ -5,8 +5,8 @@
  *
  * I1  Only the core thread touches raft, the in-flight overlay, the waiting list and applies to the
  *     store.
- * I2  Only the log thread touches the wal once the node runs; the keeper thread prepares its
- *     segments.
+ * I2  Only the holder of wal_lock touches the wal (but for wal_prepare): the log thread, the core
+ *     for a few records while the log is idle, the keeper to settle it.
  * I3  The two mailboxes are the only shared memory; `lock` of each guards all of its fields.
  * I4  A task is in exactly one place: the core mailbox, the backlog, or the waiting list.
  * I5  The waiting list is in log order: task->index never decreases along it.
@@ -101,6 +101,7 @@ struct node {
     bool snapshot_running; /* core thread only */
     struct node_core_mailbox core;
     struct node_log_mailbox logbox;
+    pthread_mutex_t wal_lock; /* its holder owns the wal; taken before logbox.lock */
     size_t records_capacity;
     struct wal_record *records_spare; /* log thread's half of the double buffer */
 
@@ -114,6 +115,7 @@ struct node {
     struct hlc hlc;
     struct prng prng;
     uint64_t written_seen;
+    bool log_pending; /* records were put into the mailbox and nobody was told */
     uint64_t snapshot_index;
     uint64_t next_deadline_ns;
     uint64_t disk_checked_ns;
@@ -125,6 +127,7 @@ struct node {
     atomic_bool failed;
     atomic_bool closing;
     atomic_bool disk_full;
+    atomic_uint_fast64_t log_writes;
     atomic_bool log_cannot_grow; /* the keeper found no space for another segment */
     atomic_uint_fast64_t log_bytes_since_snapshot;
     atomic_uint_fast64_t term;
@@ -162,6 +165,9 @@ void node__fail(struct node *node, const char *what);
 void *node__log_main(void *node);
 /* Hands the append of an update to the log thread. */
 void node__log_enqueue(struct node *node, const struct raft_update *update);
+/* Gets what was enqueued written: inline (true, with the sequence that is durable or the failure),
+ * or by the log thread. Core thread. */
+bool node__log_write(struct node *node, uint64_t *out_sequence, bool *out_failed);
 
 /* node.c: waits, but not beyond the beginning of the end. */
 void node__pause(struct node *node, uint64_t ns);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node_log.c - the log thread: group commit.
+ * node_log.c - the log: group commit, by the log thread or, when the load is light, by the core
+ * itself.
  *
  * While one write is on its way the core fills the mailbox; the next write takes all of it. So the
- * group grows with the load and a lonely write waits for nobody. In idle time the newest frame is
- * settled, so that a later loss of it would be told from a torn tail.
+ * group grows with the load. A write of a few records finds the log thread idle; waking it and
+ * being woken by it would cost as much as the write, so the core then writes inline. Whoever holds
+ * wal_lock owns the wal. What comes meanwhile waits in the core's mailbox and becomes the next,
+ * larger group.
  */
 #include "node/node_internal.h"
 
@@ -40,8 +43,8 @@ void node__log_enqueue(struct node *node, const struct raft_update *update)
     }
     node->logbox.record_count = count;
     node->logbox.sequence = update->append.sequence;
-    pthread_cond_signal(&node->logbox.wake);
     pthread_mutex_unlock(&node->logbox.lock);
+    node->log_pending = true;
 }
 
 static bool has_work(const struct node *node)
@@ -49,26 +52,9 @@ static bool has_work(const struct node *node)
     return node->logbox.record_count > 0 || node->logbox.snapshot.index != 0 || node->logbox.stop;
 }
 
-/* True when work came before the time was up. */
-static bool wait_idle(struct node *node, uint64_t wait_ns)
-{
-    uint64_t until = node->env->ops->monotonic_ns(node->env) + wait_ns;
-    struct timespec at = {.tv_sec = (time_t)(until / 1000000000),
-                          .tv_nsec = (long)(until % 1000000000)};
-    pthread_mutex_lock(&node->logbox.lock);
-    int outcome = 0;
-    while (!has_work(node) && outcome == 0)
-        outcome = pthread_cond_timedwait(&node->logbox.wake, &node->logbox.lock, &at);
-    bool work = has_work(node);
-    pthread_mutex_unlock(&node->logbox.lock);
-    return work;
-}
-
+/* Under the mailbox's lock. */
 static struct log_job take_job(struct node *node)
 {
-    pthread_mutex_lock(&node->logbox.lock);
-    while (!has_work(node))
-        pthread_cond_wait(&node->logbox.wake, &node->logbox.lock);
     struct log_job job = {.records = node->logbox.records,
                           .count = node->logbox.record_count,
                           .sequence = node->logbox.sequence,
@@ -79,8 +65,15 @@ static struct log_job take_job(struct node *node)
     node->records_spare = job.records;
     node->logbox.record_count = 0;
     node->logbox.snapshot.index = 0;
-    pthread_mutex_unlock(&node->logbox.lock);
     return job;
+}
+
+static void wait_for_work(struct node *node)
+{
+    pthread_mutex_lock(&node->logbox.lock);
+    while (!has_work(node))
+        pthread_cond_wait(&node->logbox.wake, &node->logbox.lock);
+    pthread_mutex_unlock(&node->logbox.lock);
 }
 
 static void tell_core(struct node *node, uint64_t sequence, bool failed)
@@ -111,29 +104,50 @@ static bool write_job(struct node *node, const struct log_job *job, struct diag 
         LOG(node->log, ERROR, "wal.append.failed",
             "the log cannot be written; the node stops writing",
             CSTR("why", diag_message(diag, result.code)));
-        tell_core(node, 0, true);
         return false;
     }
     uint64_t took = node->env->ops->monotonic_ns(node->env) - begin;
+    atomic_fetch_add(&node->log_writes, 1);
     atomic_fetch_add(&node->log_bytes_since_snapshot, bytes);
     metric_observe_ns(node->metrics, METRIC_WAL_FSYNC_DURATION, metric_labels(0, 0, 0), took);
     metric_add(node->metrics, METRIC_WAL_BYTES, metric_labels(0, 0, 0), bytes);
-    tell_core(node, job->sequence, false);
     return true;
 }
 
-/* Work that may wait until nobody wants the disk. */
-static bool use_idle_time(struct node *node, struct diag *diag)
+static bool is_inline_job(const struct node *node)
 {
-    const uint64_t idle_ns = UINT64_C(2000000);
-    if (wait_idle(node, idle_ns))
+    enum { INLINE_RECORDS_MAX = 4 };
+    return node->logbox.record_count > 0 && node->logbox.record_count <= INLINE_RECORDS_MAX &&
+           node->logbox.snapshot.index == 0;
+}
+
+/* The core's own write; false when the log thread is to do it. */
+static bool write_inline(struct node *node, uint64_t *out_sequence, bool *out_failed)
+{
+    struct log_job job = {.count = 0};
+    if (pthread_mutex_trylock(&node->wal_lock) != 0)
+        return false;
+    pthread_mutex_lock(&node->logbox.lock);
+    if (is_inline_job(node))
+        job = take_job(node);
+    pthread_mutex_unlock(&node->logbox.lock);
+    if (job.count > 0) {
+        *out_failed = !write_job(node, &job, &node->diag);
+        *out_sequence = job.sequence;
+    }
+    pthread_mutex_unlock(&node->wal_lock);
+    return job.count > 0;
+}
+
+bool node__log_write(struct node *node, uint64_t *out_sequence, bool *out_failed)
+{
+    ASSERT(node->log_pending);
+    node->log_pending = false;
+    if (write_inline(node, out_sequence, out_failed))
         return true;
-    status_value settled = wal_settle(node->wal, diag);
-    if (is_ok(settled))
-        return true;
-    LOG(node->log, ERROR, "wal.settle.failed", "the log cannot be written; the node stops writing",
-        CSTR("why", diag_message(diag, settled.code)));
-    tell_core(node, 0, true);
+    pthread_mutex_lock(&node->logbox.lock);
+    pthread_cond_signal(&node->logbox.wake);
+    pthread_mutex_unlock(&node->logbox.lock);
     return false;
 }
 
@@ -155,15 +169,22 @@ void *node__log_main(void *argument)
     struct diag diag;
     for (bool going = true; going;) {
         diag_reset(&diag);
+        wait_for_work(node);
+        /* The wal first, then its records: jobs are written in the order in which they are
+         * taken. */
+        pthread_mutex_lock(&node->wal_lock);
+        pthread_mutex_lock(&node->logbox.lock);
         struct log_job job = take_job(node);
-        if (job.count > 0)
+        pthread_mutex_unlock(&node->logbox.lock);
+        if (job.count > 0) {
             going = write_job(node, &job, &diag);
+            tell_core(node, job.sequence, !going);
+        }
         if (going && job.snapshot.index != 0)
             compact(node, &job, &diag);
+        pthread_mutex_unlock(&node->wal_lock);
         if (job.stop)
             break;
-        if (going)
-            going = use_idle_time(node, &diag);
     }
     return NULL;
 }
