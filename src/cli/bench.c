@@ -328,8 +328,7 @@ int cli_bench(struct cli *cli)
             found = &benchmarks[i];
     }
     if (bench == NULL || found == NULL)
-        return print_problem(cli, CLI_USAGE, "there is no such benchmark", NULL,
-                             "one of commit, history, load, list, start, reference");
+        return print_no_choice(cli, "benchmark");
     *bench = (struct bench){.cli = cli, .env = cli->env, .arena = cli->arena, .name = name};
     bench->shows_progress = isatty(fileno(cli->err)) == 1;
     prng_init(&bench->prng, 1);

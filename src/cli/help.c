@@ -7,6 +7,7 @@
 #include "cli/args.h"
 #include "cli/print.h"
 #include "cli/settings.h"
+#include "cli/suggest.h"
 
 static const char intro[] =
     "tarn - the control plane and data movement layer of an open data lakehouse\n"
@@ -83,6 +84,18 @@ int help_command(struct cli *cli, const struct command *command)
     return CLI_OK;
 }
 
+static struct str nearest_verb(struct cli *cli, const char *word)
+{
+    size_t count = 0;
+    const struct command *table = command_table(&count);
+    struct suggest near = suggest_for(str_from(word));
+    for (size_t i = 0; i < count; i++)
+        suggest_offer(&near, str_from(table[i].verb));
+    if (near.best.data == NULL || near.distance == 0)
+        return STR("see `tarn help`");
+    return arena_printf(cli->arena, "did you mean '%.*s'?", STR_ARG(near.best));
+}
+
 int help_words(struct cli *cli, const char *const *words, size_t count)
 {
     size_t commands = 0;
@@ -105,7 +118,7 @@ int help_words(struct cli *cli, const char *const *words, size_t count)
     if (shown == 0) {
         struct str what = arena_printf(cli->arena, "there is no command '%s%s%s'", words[0],
                                        count > 1 ? " " : "", count > 1 ? words[1] : "");
-        return print_problem(cli, CLI_USAGE, what.data, NULL, "see `tarn help`");
+        return print_problem(cli, CLI_USAGE, what.data, NULL, nearest_verb(cli, words[0]).data);
     }
     fprintf(cli->out, "usage: tarn %s COMMAND\n\n", words[0]);
     for (size_t i = 0; i < commands; i++) {

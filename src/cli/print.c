@@ -6,6 +6,7 @@
 #include "cli/print.h"
 
 #include "cli/args.h"
+#include "cli/suggest.h"
 
 static const char *paint(bool color, const char *code)
 {
@@ -57,6 +58,22 @@ int print_status(struct cli *cli, status_value failed, const struct diag *diag, 
         fix = diag->frames[1].text;
     return print_problem(cli, exit_of_status(failed.code), diag_message(diag, failed.code), NULL,
                          fix);
+}
+
+int print_no_choice(struct cli *cli, const char *what)
+{
+    const char *arguments = cli->args->command->arguments;
+    struct str choices = {arguments, strcspn(arguments, " ")};
+    struct str rest = choices;
+    struct str choice;
+    struct suggest near = suggest_for(str_from(cli->args->words[0]));
+    while (str_split(&rest, '|', &choice))
+        suggest_offer(&near, choice);
+    struct str said = arena_printf(cli->arena, "there is no %s '%s'", what, cli->args->words[0]);
+    struct str fix = near.best.data != NULL
+                         ? arena_printf(cli->arena, "did you mean '%.*s'?", STR_ARG(near.best))
+                         : arena_printf(cli->arena, "one of %.*s", STR_ARG(choices));
+    return print_problem(cli, CLI_USAGE, said.data, NULL, fix.data);
 }
 
 void print_safe(FILE *file, struct str text)

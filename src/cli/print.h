@@ -13,6 +13,8 @@
 /* Prints the error and returns `exit_code`. `cause` and `fix` may be NULL or "". */
 int print_problem(struct cli *cli, enum cli_exit exit_code, const char *what, const char *cause,
                   const char *fix);
+/* The first argument is none of the command's choices ("a|b|c"): usage, with the nearest one. */
+int print_no_choice(struct cli *cli, const char *what);
 /* The same from a failed call: the diag's first frame, and its second as what to do. */
 int print_status(struct cli *cli, status_value failed, const struct diag *diag, const char *fix);
 enum cli_exit exit_of_status(int32_t code);

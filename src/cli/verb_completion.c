@@ -190,7 +190,6 @@ int cli_completion(struct cli *cli)
     else if (strcmp(shell, "fish") == 0)
         fish(cli->out);
     else
-        return print_problem(cli, CLI_USAGE, "there is no completion for that shell", NULL,
-                             "one of bash, zsh, fish");
+        return print_no_choice(cli, "completion for the shell");
     return CLI_OK;
 }

@@ -133,6 +133,5 @@ int cli_connect(struct cli *cli)
             print_text(cli->out, engines[i].text, uri, warehouse);
         return CLI_OK;
     }
-    return print_problem(cli, CLI_USAGE, "there is no such engine", NULL,
-                         "one of spark, trino, pyiceberg, duckdb, flink");
+    return print_no_choice(cli, "engine");
 }

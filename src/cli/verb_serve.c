@@ -97,8 +97,10 @@ static int run_server(struct cli *cli, struct settings *settings, struct log *lo
     struct server *server = NULL;
     struct diag diag = {.count = 0};
     status_value opened = server_open(&settings->server, cli->env, log, &diag, &server);
-    if (!is_ok(opened))
-        return print_status(cli, opened, &diag, NULL);
+    if (!is_ok(opened)) {
+        int exit_code = print_status(cli, opened, &diag, NULL);
+        return exit_code == CLI_UNAVAILABLE ? exit_code : CLI_FAILURE;
+    }
     say_hello(cli, settings, server);
     notify_manager("READY=1");
     bool asked = wait_for_end(server);

@@ -368,8 +368,7 @@ int cli_table_properties(struct cli *cli)
     struct reply reply;
     bool set = strcmp(action, "set") == 0;
     if (!set && strcmp(action, "remove") != 0 && strcmp(action, "get") != 0)
-        return print_problem(cli, CLI_USAGE, "the action is missing", NULL,
-                             "tarn table properties get|set|remove TABLE [KEY[=VALUE]...]");
+        return print_no_choice(cli, "action");
     /* The table is the second word here; load() looks at the first. */
     const struct args *all = cli->args;
     struct args *moved = ARENA_NEW(cli->arena, struct args);

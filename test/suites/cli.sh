@@ -64,6 +64,9 @@ check "help of a command" 0 "usage: tarn table get TABLE" "$TARN" help table get
 check "no command" 2 "usage: tarn" "$TARN"
 check "unknown command" 2 "did you mean 'serve'?" "$TARN" srve
 check "unknown flag" 2 "did you mean '--data'?" "$TARN" serve --dtaa x
+check "unknown benchmark" 2 "did you mean 'commit'?" "$TARN" bench comit
+check "unknown engine" 2 "one of spark" "$TARN" connect nope
+check "help of an unknown command" 2 "did you mean 'serve'?" "$TARN" help srve
 check "nobody answers" 6 "no answer from the catalog" "$TARN" ns ls --uri http://127.0.0.1:1
 check "serve without a folder" 2 "tarn serve --data DIR" "$TARN" serve
 check "serve beyond this machine" 1 "--insecure" \
