@@ -5,8 +5,9 @@
  * A block does not say how large it is unpacked (snappy does), so the output grows up to a limit
  * that depends on the input: a small file must not become gigabytes.
  *
- * deflate is RFC 1951 without a wrapper; snappy is one raw block and the CRC-32 of what it holds,
- * big-endian; zstandard is any number of frames.
+ * deflate is RFC 1951 without a wrapper, but Python's writers (avro, PyIceberg) leave the last bytes
+ * of zlib's checksum behind it, so a few bytes after its end are allowed; snappy is one raw block
+ * and the CRC-32 of what it holds, big-endian; zstandard is any number of frames.
  */
 #include "lake/avro_internal.h"
 #include "lake/snappy.h"
@@ -15,7 +16,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { SMALL_BYTES = 1 << 20, PIECE_BYTES = 64 << 10, CRC_BYTES = 4 };
+enum { SMALL_BYTES = 1 << 20, PIECE_BYTES = 64 << 10, CRC_BYTES = 4, ZLIB_TRAILER_BYTES = 4 };
 
 static size_t unpacked_max(size_t packed_size)
 {
@@ -64,7 +65,7 @@ static status inflate_all(z_stream *zlib, struct buf *out, struct diag *diag)
         return FAIL(diag, NOMEM, "could not unpack an Avro block: no memory");
     if (outcome != Z_STREAM_END)
         return damaged(diag, "deflate", outcome == Z_BUF_ERROR ? "it ends early" : "wrong data");
-    if (zlib->avail_in > 0)
+    if (zlib->avail_in > ZLIB_TRAILER_BYTES)
         return damaged(diag, "deflate", "bytes follow its end");
     return OK;
 }
