@@ -19,7 +19,6 @@ enum { CHECK_COUNT = 6 };
 
 static void run_checks(const struct admin *admin, struct check out[CHECK_COUNT])
 {
-    enum { BACKLOG_MAX = 10000 };
     struct node_status node;
     node_status(admin->api->node, &node);
     const struct check checks[CHECK_COUNT] = {
@@ -31,7 +30,7 @@ static void run_checks(const struct admin *admin, struct check out[CHECK_COUNT])
         {"disk", "the disk is nearly full: writes are refused until space is freed", CHECK_READY,
          !node.disk_full},
         {"publish", "metadata files pile up: the warehouse's storage is slow or failing",
-         CHECK_READY, publisher_backlog(admin->api->publisher) < BACKLOG_MAX},
+         CHECK_READY, publisher_backlog(admin->api->publisher) < PUBLISHER_BACKLOG_MAX},
         {"drain", "the node is shutting down", CHECK_READY, !atomic_load(admin->draining)},
     };
     memcpy(out, checks, sizeof(checks));

@@ -119,7 +119,6 @@ static void write_done(struct node_task *self, status_value result, struct kv_sn
 
 static void submit_write(struct api_call *call)
 {
-    enum { BACKLOG_MAX = 20000 };
     call->task = (struct node_task){.evaluate = write_evaluate,
                                     .done = write_done,
                                     .arena = call->exchange->arena,
@@ -130,7 +129,7 @@ static void submit_write(struct api_call *call)
     /* Once submitted the call is the core thread's: it may be answered before node_submit
      * returns. */
     status_value submitted =
-        publisher_backlog(call->api->publisher) > BACKLOG_MAX
+        publisher_backlog(call->api->publisher) >= PUBLISHER_BACKLOG_MAX
             ? FAIL(&call->diag, EXHAUSTED,
                    "the warehouse cannot take metadata files as fast as commits come; try again")
             : node_submit(call->api->node, &call->task, &call->diag);

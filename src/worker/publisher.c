@@ -2,13 +2,17 @@
 /*
  * publisher.c - from outbox rows to durable files.
  *
- * One thread runs rounds. A round: list the oldest outbox rows; write each file and tell its
- * waiters as soon as it is visible; flush all files of the round at once; propose the removal of
- * their outbox rows as one log entry; delete what write.metadata.delete-after-commit gave up.
+ * One thread. A file that somebody waits for is written at once and he is told as soon as it is
+ * visible. Everything else belongs to rounds, at most a few in a second: list the outbox, write
+ * what is not written yet, flush all files with one call, delete what
+ * write.metadata.delete-after-commit gave up, and propose the removal of the outbox rows as one log
+ * entry. The pace keeps the flushes of thousands of commits from competing with the log for the
+ * disk.
  *
  * I1  An outbox row goes only after its file and folders are durable.
- * I2  Versions of one object are written and removed in ascending order (undo rows depend on it).
+ * I2  Versions of one object are removed in ascending order (undo rows depend on it).
  * I3  A wait is on the list until it was answered; `ready` is called without the lock.
+ * I4  The set of written versions may forget (the file is written again), never invent.
  */
 #include "worker/publisher.h"
 
@@ -18,7 +22,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { ROUND_MAX = 256, WAIT_SECONDS = 10, ARENA_MAX_BYTES = 64 << 20 };
+enum { WAIT_SECONDS = 10, ARENA_MAX_BYTES = 256 << 20, WRITTEN_SLOTS = 1 << 15 };
+static const uint64_t round_pace_ns = UINT64_C(200000000);
+static const uint64_t retry_pace_ns = UINT64_C(500000000);
 
 struct publisher {
     struct env *env;
@@ -32,9 +38,11 @@ struct publisher {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct publisher_wait *waits;
-    bool dirty; /* something was applied since the last scan */
+    bool dirty;   /* something was applied since the last round */
+    bool waiting; /* somebody came to wait */
     bool stop;
     atomic_uint_fast64_t backlog;
+    struct catalog_version *written; /* visible, not yet durable: a hash table, by slot_of */
 };
 
 static uint64_t now_ns(const struct publisher *publisher)
@@ -46,11 +54,8 @@ static void on_applied(struct node_listener *self)
 {
     struct publisher *publisher = CONTAINER_OF(self, struct publisher, listener);
     pthread_mutex_lock(&publisher->lock);
-    bool was_dirty = publisher->dirty;
     publisher->dirty = true;
     pthread_mutex_unlock(&publisher->lock);
-    if (!was_dirty)
-        pthread_cond_signal(&publisher->wake);
 }
 
 void publisher_await(struct publisher *publisher, struct publisher_wait *wait)
@@ -61,7 +66,7 @@ void publisher_await(struct publisher *publisher, struct publisher_wait *wait)
     if (!stopped) {
         wait->next = publisher->waits;
         publisher->waits = wait;
-        publisher->dirty = true;
+        publisher->waiting = true;
     }
     pthread_mutex_unlock(&publisher->lock);
     if (stopped)
@@ -75,7 +80,32 @@ static bool same_object(const struct catalog_version *a, const struct catalog_ve
     return a->warehouse == b->warehouse && a->object_id == b->object_id;
 }
 
-/* Takes the waits that `test` selects off the list, then answers them. */
+/* --- versions whose file is visible --- */
+
+static struct catalog_version *slot_of(struct publisher *publisher,
+                                       const struct catalog_version *version)
+{
+    uint64_t mixed = (version->object_id * UINT64_C(0x9e3779b97f4a7c15)) ^
+                     (version->version * UINT64_C(0xbf58476d1ce4e5b9)) ^ version->warehouse;
+    return &publisher->written[(mixed ^ (mixed >> 29)) % WRITTEN_SLOTS];
+}
+
+static bool is_written(struct publisher *publisher, const struct catalog_version *version)
+{
+    const struct catalog_version *slot = slot_of(publisher, version);
+    return same_object(slot, version) && slot->version == version->version;
+}
+
+/* A version that falls on another's slot replaces it: the other will be written again. */
+static void note_written(struct publisher *publisher, const struct catalog_version *version)
+{
+    *slot_of(publisher, version) = *version;
+}
+
+/* --- waits --- */
+
+/* Takes waits off the list and answers them: those for a published version, those whose time is up,
+ * or all. */
 static void answer_waits(struct publisher *publisher, const struct catalog_version *published,
                          uint64_t expired_before_ns, bool all, bool visible)
 {
@@ -160,28 +190,39 @@ static bool is_blocked(const struct publish_round *round, size_t at)
     return false;
 }
 
+static status_value write_job(struct publisher *publisher, struct kv_reader *view,
+                              const struct catalog_publish_job *job, struct diag *diag)
+{
+    struct arena arena;
+    if (is_written(publisher, &job->version))
+        return OK;
+    diag_reset(diag);
+    arena_init(&arena, allocator_heap(), ARENA_MAX_BYTES);
+    status_value result = write_file(publisher, view, &arena, job, diag);
+    arena_deinit(&arena);
+    if (is_ok(result))
+        note_written(publisher, &job->version);
+    else
+        report(publisher, job, "publish.failed",
+               "a metadata file could not be written; trying again", diag, result);
+    return result;
+}
+
 static size_t write_files(struct publisher *publisher, struct publish_round *round)
 {
     size_t written = 0;
     size_t failures = 0;
     for (size_t i = 0; i < round->count; i++) {
         const struct catalog_publish_job *job = &round->jobs[i];
-        struct arena arena;
         if (failures > 0 && is_blocked(round, i))
             continue;
-        diag_reset(&round->diag);
-        arena_init(&arena, allocator_heap(), ARENA_MAX_BYTES);
-        status_value result =
-            write_file(publisher, &round->snapshot->reader, &arena, job, &round->diag);
-        arena_deinit(&arena);
-        round->written[i] = is_ok(result);
-        if (is_ok(result)) {
+        round->written[i] =
+            is_ok(write_job(publisher, &round->snapshot->reader, job, &round->diag));
+        if (round->written[i]) {
             written++;
             answer_waits(publisher, &job->version, 0, false, true);
         } else {
             failures++;
-            report(publisher, job, "publish.failed",
-                   "a metadata file could not be written; retrying", &round->diag, result);
         }
     }
     return written;
@@ -265,28 +306,6 @@ static status_value finish_round(struct publisher *publisher, struct publish_rou
     return node_run(publisher->node, &done.task, &round->diag, NULL);
 }
 
-/* Answers waits whose outbox row is gone: published by an earlier round. */
-static void answer_finished(struct publisher *publisher, struct publish_round *round)
-{
-    for (;;) {
-        struct catalog_version version = {0};
-        struct catalog_publish_job job;
-        bool found = true;
-        pthread_mutex_lock(&publisher->lock);
-        for (struct publisher_wait *wait = publisher->waits; wait != NULL && found;
-             wait = wait->next) {
-            version = wait->version;
-            if (!is_ok(catalog_outbox_get(&round->snapshot->reader, &round->arena, &version,
-                                          &round->diag, &job, &found)))
-                found = true;
-        }
-        pthread_mutex_unlock(&publisher->lock);
-        if (found)
-            return;
-        answer_waits(publisher, &version, 0, false, true);
-    }
-}
-
 static status_value run_round(struct publisher *publisher, size_t *out_done)
 {
     struct publish_round *round = mem_zalloc(sizeof(*round));
@@ -296,14 +315,14 @@ static status_value run_round(struct publisher *publisher, size_t *out_done)
     size_t written = 0;
     status_value result = OK;
     TRY_OUT(result, node_read(publisher->node, &round->diag, &round->snapshot));
-    TRY_OUT(result, catalog_outbox_list(&round->snapshot->reader, &round->arena, ROUND_MAX,
-                                        &round->diag, &round->jobs, &round->count));
+    TRY_OUT(result,
+            catalog_outbox_list(&round->snapshot->reader, &round->arena, PUBLISHER_BACKLOG_MAX,
+                                &round->diag, &round->jobs, &round->count));
     atomic_store(&publisher->backlog, round->count);
     round->written = ARENA_ARRAY(&round->arena, bool, round->count + 1);
     if (round->written == NULL)
         TRY_OUT(result, FAIL(&round->diag, NOMEM, "could not start a publishing round"));
     written = write_files(publisher, round);
-    answer_finished(publisher, round);
     if (written > 0)
         TRY_OUT(result, finish_round(publisher, round));
     *out_done = written;
@@ -317,36 +336,96 @@ out:
     return result;
 }
 
-/* Until something is applied; with a pause after failures so that a broken store is not
- * hammered. */
-static bool wait_for_work(struct publisher *publisher, bool failed)
+/* One waited-for version: gone from the outbox means durable since an earlier round. */
+static status_value serve_wait(struct publisher *publisher, const struct catalog_version *version,
+                               struct kv_reader *view, struct arena *arena)
 {
-    uint64_t until = now_ns(publisher) + (failed ? UINT64_C(500000000) : UINT64_C(1000000000));
-    struct timespec at = {.tv_sec = (time_t)(until / 1000000000),
-                          .tv_nsec = (long)(until % 1000000000)};
+    struct catalog_publish_job job;
+    struct diag diag = {0};
+    bool found = false;
+    TRY(catalog_outbox_get(view, arena, version, &diag, &job, &found));
+    if (found)
+        TRY(write_job(publisher, view, &job, &diag));
+    answer_waits(publisher, version, 0, false, true);
+    return OK;
+}
+
+/* The versions waited for at this moment, in the arena. */
+static size_t list_waits(struct publisher *publisher, struct arena *arena,
+                         struct catalog_version **out)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&publisher->lock);
+    for (const struct publisher_wait *wait = publisher->waits; wait != NULL; wait = wait->next)
+        count++;
+    *out = ARENA_ARRAY(arena, struct catalog_version, count + 1);
+    count = 0;
+    for (const struct publisher_wait *wait = publisher->waits; *out != NULL && wait != NULL;
+         wait = wait->next)
+        (*out)[count++] = wait->version;
+    publisher->waiting = false;
+    pthread_mutex_unlock(&publisher->lock);
+    return count;
+}
+
+static bool serve_waits(struct publisher *publisher)
+{
+    struct kv_snapshot *snapshot = NULL;
+    struct catalog_version *versions = NULL;
+    struct arena arena;
+    bool all_served = true;
+    arena_init(&arena, allocator_heap(), ARENA_MAX_BYTES);
+    size_t count = list_waits(publisher, &arena, &versions);
+    bool readable = count == 0 || is_ok(node_read(publisher->node, NULL, &snapshot));
+    for (size_t i = 0; readable && i < count; i++)
+        all_served =
+            is_ok(serve_wait(publisher, &versions[i], &snapshot->reader, &arena)) && all_served;
+    kv_snapshot_close(snapshot);
+    arena_deinit(&arena);
+    return readable && all_served;
+}
+
+/* Returns false at the end. */
+static bool wait_for_work(struct publisher *publisher, uint64_t next_round_ns)
+{
+    struct timespec at = {.tv_sec = (time_t)(next_round_ns / 1000000000),
+                          .tv_nsec = (long)(next_round_ns % 1000000000)};
     pthread_mutex_lock(&publisher->lock);
     int outcome = 0;
-    while (!publisher->stop && (failed || !publisher->dirty) && outcome == 0)
+    while (!publisher->stop && !publisher->waiting && outcome == 0)
         outcome = pthread_cond_timedwait(&publisher->wake, &publisher->lock, &at);
-    publisher->dirty = false;
     bool going = !publisher->stop;
     pthread_mutex_unlock(&publisher->lock);
     return going;
 }
 
+static bool take_dirty(struct publisher *publisher)
+{
+    pthread_mutex_lock(&publisher->lock);
+    bool dirty = publisher->dirty;
+    publisher->dirty = false;
+    pthread_mutex_unlock(&publisher->lock);
+    return dirty;
+}
+
 static void *publisher_main(void *argument)
 {
     struct publisher *publisher = argument;
-    bool failed = false;
-    while (wait_for_work(publisher, failed)) {
-        size_t done = 0;
-        failed = !is_ok(run_round(publisher, &done));
-        if (done == ROUND_MAX) {
-            pthread_mutex_lock(&publisher->lock);
-            publisher->dirty = true;
-            pthread_mutex_unlock(&publisher->lock);
+    uint64_t next_round_ns = 0;
+    bool unfinished = true;
+    while (wait_for_work(publisher, next_round_ns)) {
+        unfinished = !serve_waits(publisher) || unfinished;
+        uint64_t now = now_ns(publisher);
+        if (now >= next_round_ns) {
+            size_t done = 0;
+            bool failed = false;
+            if (take_dirty(publisher) || unfinished) {
+                failed = !is_ok(run_round(publisher, &done));
+                unfinished = failed || done < atomic_load(&publisher->backlog);
+            }
+            next_round_ns = now + (unfinished ? retry_pace_ns : round_pace_ns);
         }
-        answer_waits(publisher, NULL, now_ns(publisher), false, false);
+        answer_waits(publisher, NULL, now, false, false);
     }
     answer_waits(publisher, NULL, 0, true, false);
     return NULL;
@@ -367,13 +446,18 @@ status_value publisher_open(struct env *env, struct node *node, struct stores *s
     publisher->log = log;
     publisher->metrics = metrics;
     publisher->listener.applied = on_applied;
-    publisher->dirty = true;
+    publisher->written = mem_zalloc(sizeof(*publisher->written) * WRITTEN_SLOTS);
+    if (publisher->written == NULL) {
+        mem_free(publisher);
+        return FAIL(diag, NOMEM, "could not start the publisher");
+    }
     pthread_mutex_init(&publisher->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&publisher->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     if (pthread_create(&publisher->thread, NULL, publisher_main, publisher) != 0) {
+        mem_free(publisher->written);
         mem_free(publisher);
         return FAIL(diag, NOMEM, "could not start the publisher thread");
     }
@@ -394,6 +478,7 @@ void publisher_close(struct publisher *publisher)
     pthread_join(publisher->thread, NULL);
     pthread_cond_destroy(&publisher->wake);
     pthread_mutex_destroy(&publisher->lock);
+    mem_free(publisher->written);
     mem_free(publisher);
 }
 

@@ -12,6 +12,8 @@
 #include "worker/stores.h"
 
 struct publisher;
+/* Versions handled in one round; a backlog of so many pushes back on writers. */
+enum { PUBLISHER_BACKLOG_MAX = 8192 };
 /* Starts the threads. Everything handed in is kept. */
 status publisher_open(struct env *env, struct node *node, struct stores *stores,
                       const struct catalog_options *options, struct log *log,
