@@ -183,7 +183,7 @@ status catalog_location_check(struct arena *arena, const struct catalog_warehous
 
 struct catalog_publish_job {
     struct catalog_version version;
-    struct str metadata_location; /* where the file goes */
+    struct str metadata_location; /* where the file goes, canonical */
     bool gzip;
     const struct str *delete_after; /* metadata files to delete once this one is durable */
     size_t delete_count;

@@ -194,6 +194,19 @@ status_value outbox__reader_at(struct kv_reader *reader, struct arena *arena,
 
 /* --- jobs --- */
 
+/*
+ * Where a file goes: object stores take canonical locations only, while a table keeps the spelling
+ * of its client ("file:/x"). What has no canonical form stays; the store will refuse it.
+ */
+static struct str file_location(struct catalog_context *context, struct str location)
+{
+    struct diag ignored = {.count = 0};
+    struct catalog_context own = *context;
+    struct str canonical;
+    own.diag = &ignored;
+    return is_ok(catalog__location_canonical(&own, location, &canonical)) ? canonical : location;
+}
+
 static status read_delete_list(struct catalog_context *context, const struct json *list,
                                struct catalog_publish_job *job)
 {
@@ -204,8 +217,10 @@ static status read_delete_list(struct catalog_context *context, const struct jso
     struct json_iter iter = json_iter(list);
     const struct json *value;
     for (size_t i = 0; json_next(&iter, NULL, &value); i++) {
-        if (!json_as_str(value, &files[i]))
+        struct str file;
+        if (!json_as_str(value, &file))
             return FAIL(context->diag, CORRUPT, "an outbox row has a file that is no string");
+        files[i] = file_location(context, file);
     }
     job->delete_after = files;
     job->delete_count = count;
@@ -219,6 +234,7 @@ static status read_job(struct catalog_context *context, struct str key, struct s
     const struct json *json = NULL;
     TRY(rows__parse(context, value, &json));
     TRY(rows__str(context, json, "metadata-location", &job.metadata_location));
+    job.metadata_location = file_location(context, job.metadata_location);
     if (!json_as_bool(json_get(json, "gzip"), &job.gzip) ||
         !json_as_bool(json_get(json, "view"), &job.version.is_view))
         return FAIL(context->diag, CORRUPT, "an outbox row lacks its flags");

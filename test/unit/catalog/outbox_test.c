@@ -290,6 +290,32 @@ static void old_files_are_named_for_deletion(void **state)
     fixture_close(&f);
 }
 
+/* The table says what its client said; the file goes where that is. */
+static void files_have_canonical_locations(void **state)
+{
+    struct fixture f;
+    struct kv_snapshot *snapshot = NULL;
+    size_t count = 0;
+    (void)state;
+    table_open(&f, 2);
+    table_commit(&f, "",
+                 "{'action':'set-location','location':'file:/lake/x'},{'action':'set-properties',"
+                 "'updates':{'write.metadata.previous-versions-max':'1',"
+                 "'write.metadata.delete-after-commit.enabled':'true'}}",
+                 NULL);
+    const char *location = location_of(&f);
+    assert_ptr_equal(strstr(location, "file:/lake/x/metadata/00001-"), location);
+    table_commit(&f, "", APPEND(10, -1, 1, 100), NULL);
+    table_commit(&f, "", APPEND(11, 10, 2, 110), NULL);
+    struct catalog_publish_job *jobs = jobs_of(&f, &snapshot, &count);
+    assert_int_equal(count, 4);
+    assert_true(str_starts(jobs[1].metadata_location, STR("file:///lake/x/metadata/00001-")));
+    assert_int_equal(jobs[3].delete_count, 1);
+    assert_true(str_eq(jobs[3].delete_after[0], jobs[1].metadata_location));
+    kv_snapshot_close(snapshot);
+    fixture_close(&f);
+}
+
 static void lists_stop_at_their_limit(void **state)
 {
     struct fixture f;
@@ -367,6 +393,7 @@ int main(void)
         cmocka_unit_test(no_undo_when_all_is_published),
         cmocka_unit_test(published_versions_are_gone),
         cmocka_unit_test(old_files_are_named_for_deletion),
+        cmocka_unit_test(files_have_canonical_locations),
         cmocka_unit_test(lists_stop_at_their_limit),
         cmocka_unit_test(drops_wait_for_the_outbox_and_go_in_steps),
     };
