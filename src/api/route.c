@@ -172,6 +172,8 @@ static status_value read_idents(struct arena *arena, const struct segments *segm
             TRY(decode_namespace(arena, segments->at[at], diag, &request->ident));
         else
             TRY(decode(arena, segments->at[at], diag, &request->ident.name));
+        if (segments->at[at].size == 0)
+            return FAIL(diag, INVALID, "a name in the URL is empty");
     }
     return OK;
 }

@@ -2,21 +2,20 @@
 /*
  * lake_support.c - see lake_support.h.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "lake_support.h"
 
 #include "lake/manifest.h"
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 struct str lake_fixture(const char *folder, const char *name)
 {
@@ -94,8 +93,8 @@ status_value lake_transcript(const char *name, struct str file, struct allocator
     struct arena arena;
     arena_init(&arena, allocator, 64 << 20);
     bool is_list = str_starts(str_from(name), STR("list"));
-    status_value result = is_list ? list_lines(&arena, file, out, diag)
-                                  : entry_lines(&arena, file, out, diag);
+    status_value result =
+        is_list ? list_lines(&arena, file, out, diag) : entry_lines(&arena, file, out, diag);
     arena_deinit(&arena);
     return result;
 }

@@ -3,20 +3,18 @@
  * manifest_test.c - what real writers wrote, read as an independent reader reads it; and the same
  * files broken: cut anywhere, any byte changed, memory failing at each allocation.
  */
+#include "base/prng.h"
+#include "failing_allocator.h"
+#include "lake_support.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
-#include "failing_allocator.h"
-#include "lake_support.h"
-
-#include "base/prng.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 enum { FIXTURES_MIN = 20, FLIPS_PER_FILE = 3000 };
 
@@ -43,7 +41,8 @@ static void reads_as_expected(const char *folder, const char *name)
     if (!is_ok(result))
         fail_msg("%s: %s", name, diag_message(&diag, result.code));
     if (wanted.size == 0 || !str_eq(wanted, buf_view(&lines)))
-        fail_msg("%s\nwanted:\n%.*s\nread:\n%.*s", name, STR_ARG(wanted), STR_ARG(buf_view(&lines)));
+        fail_msg("%s\nwanted:\n%.*s\nread:\n%.*s", name, STR_ARG(wanted),
+                 STR_ARG(buf_view(&lines)));
     free((void *)(uintptr_t)file.data);
     free((void *)(uintptr_t)wanted.data);
     arena_deinit(&arena);
@@ -75,7 +74,8 @@ static void cut_everywhere(const char *folder, const char *name)
     struct str file = lake_fixture(folder, name);
     size_t sound = 0;
     for (size_t size = 0; size < file.size; size++) {
-        char *part = malloc(size == 0 ? 1 : size); /* of exactly this size: a sanitizer sees the end */
+        char *part =
+            malloc(size == 0 ? 1 : size); /* of exactly this size: a sanitizer sees the end */
         assert_non_null(part);
         if (size > 0)
             memcpy(part, file.data, size);
