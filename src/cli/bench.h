@@ -70,9 +70,10 @@ struct bench_server {
     int pid;           /* 0: not ours */
     struct str host;
     uint16_t port;
-    struct str base;  /* path before /v1, "" mostly */
-    const char *data; /* its folder; NULL: unknown */
-    double start_ms;  /* from exec to the first 200 */
+    uint16_t admin_port; /* on the same host; 0: unknown */
+    struct str base;     /* path before /v1, "" mostly */
+    const char *data;    /* its folder; NULL: unknown */
+    double start_ms;     /* from exec to the first 200 */
 };
 /* Its own node in FOLDER/NAME, with the warehouses "sync" and "async" below FOLDER/NAME. */
 status bench_start_tarn(struct bench *bench, const char *name, struct diag *diag,
@@ -84,6 +85,12 @@ status bench_use_uri(struct bench *bench, const char *uri, const char *label, st
                      struct bench_server *out);
 /* TERM, then KILL. Does nothing to a server that is not ours. */
 void bench_stop(struct bench *bench, struct bench_server *server);
+/*
+ * Waits until the server has no metadata.json left to write, so that what one case left behind is
+ * not measured in the next. Only where the server says (tarn_publish_pending); at most some
+ * seconds.
+ */
+void bench_settle(struct bench *bench, const struct bench_server *server);
 /* Resident memory with all its children, in bytes; 0 when it cannot be told. */
 uint64_t bench_resident(const struct bench_server *server);
 /* --uri's, or a node of its own. */

@@ -187,6 +187,7 @@ status bench_measure_commits(struct bench_target *target, size_t clients, bool o
     struct commits *commits = mem_zalloc(sizeof *commits);
     if (commits == NULL)
         return FAIL(diag, NOMEM, "no memory");
+    bench_settle(bench, target->server);
     commits->work = (struct bench_work){commits_next, commits_done};
     commits->target = target;
     commits->one_table = one_table;
@@ -253,6 +254,7 @@ static status measure_case(struct bench_target *target, const char *publish, siz
         bench_text(bench, "%s, %zu client%s, %s", publish, clients, clients == 1 ? "" : "s",
                    one_table ? "one table" : "distinct tables");
     bool compared = clients == 1 && !one_table && target->server->pid != 0;
+    bench_settle(bench, target->server);
     if (compared)
         TRY(add_floor(bench, diag, &floor_us));
     bench_progress(bench, "%.*s", STR_ARG(name));
@@ -260,6 +262,7 @@ static status measure_case(struct bench_target *target, const char *publish, siz
     bench_record_commits(bench, name, one_table, &result);
     if (!compared)
         return OK;
+    bench_settle(bench, target->server);
     TRY(add_floor(bench, diag, &floor_us));
     bench_record(bench, name, "bare_log_append_p50", floor_us, "us");
     bench_record(bench, name, "commit_p50_over_wal", result.p50_us / floor_us, "ratio");

@@ -88,6 +88,7 @@ static status list_pages(struct bench_target *target, struct diag *diag)
 static status measure_list(struct bench *bench, struct bench_target *target, struct diag *diag)
 {
     TRY(fill(bench, target, diag));
+    bench_settle(bench, target->server);
     for (uint32_t round = 0; round < bench->repeat; round++) {
         bench_progress(bench, "listing");
         TRY(list_whole(target, diag));

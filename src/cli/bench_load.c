@@ -134,6 +134,7 @@ static status measure(struct bench_target *target, struct diag *diag)
         struct str name = bench_text(bench, "load_%" PRIu32, bench->sizes[i]);
         TRY(bench_register(target, name.data, bench->sizes[i], diag, &tables[i]));
     }
+    bench_settle(bench, target->server);
     for (uint32_t round = 0; round < bench->repeat; round++) {
         for (size_t i = 0; i < bench->size_count; i++)
             TRY(measure_size(target, &tables[i], bench->sizes[i], diag));

@@ -34,6 +34,7 @@ static status measure_load(struct bench_target *target, const char *label,
     double p50_us = 0;
     uint64_t bytes = 0;
     struct str name = bench_text(bench, "%s, load of %" PRIu32 " snapshots", label, snapshots);
+    bench_settle(bench, target->server);
     bench_progress(bench, "%.*s", STR_ARG(name));
     TRY(bench_measure_load(target, table, BENCH_LOAD_ALL, bench->quick ? 3 : 20, diag, &p50_us,
                            &bytes));

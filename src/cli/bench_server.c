@@ -14,7 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_TIMEOUT_MS = 120000, STOP_TIMEOUT_MS = 30000, POLL_MS = 1, ARGUMENTS_MAX = 32 };
+enum {
+    START_TIMEOUT_MS = 120000,
+    STOP_TIMEOUT_MS = 30000,
+    SETTLE_TIMEOUT_MS = 10000,
+    POLL_MS = 1,
+    ARGUMENTS_MAX = 32
+};
 
 static void close_quietly(int fd)
 {
@@ -145,9 +151,12 @@ static bool find_address_file(struct bench *bench, const char *path, struct benc
     struct json_limits limits = json_limits_document();
     struct diag diag = {.count = 0};
     const struct json *json = NULL;
+    struct bench_server admin = {.port = 0};
     struct str uri;
     if (text.size == 0 || !is_ok(json_parse(bench->arena, text, &limits, &diag, &json)))
         return false;
+    if (json_as_str(json_get(json, "admin"), &uri) && parse_uri(bench, uri, &admin))
+        server->admin_port = admin.port;
     return json_as_str(json_get(json, "api"), &uri) && parse_uri(bench, uri, server);
 }
 
@@ -282,6 +291,43 @@ void bench_stop(struct bench *bench, struct bench_server *server)
         bench_sleep_ms(POLL_MS);
     }
     server->pid = 0;
+}
+
+/* The gauge's value in the text of /metrics; 0 when it is not there. */
+static uint64_t pending_files(struct str metrics)
+{
+    static const char name[] = "\ntarn_publish_pending ";
+    const char *at = memmem(metrics.data, metrics.size, name, sizeof name - 1);
+    uint64_t pending = 0;
+    if (at == NULL)
+        return 0;
+    at += sizeof name - 1;
+    (void)str_to_u64((struct str){at, strspn(at, "0123456789")}, &pending);
+    return pending;
+}
+
+void bench_settle(struct bench *bench, const struct bench_server *server)
+{
+    struct bench_http *http = NULL;
+    struct bench_answer answer = {.status_code = 0};
+    struct diag diag = {.count = 0};
+    uint64_t end_ns = bench_now_ns(bench) + SETTLE_TIMEOUT_MS * UINT64_C(1000000);
+    struct arena arena;
+    if (server->admin_port == 0 ||
+        !is_ok(bench_http_open(bench->env, server->host, server->admin_port, 1, &diag, &http)))
+        return;
+    arena_init(&arena, allocator_heap(), 1 << 20);
+    for (uint64_t pending = 1; pending > 0 && bench_now_ns(bench) < end_ns;) {
+        arena_reset(&arena);
+        if (!is_ok(bench_http_call(http, "GET", STR("/metrics"), STR(""), STR(""), &arena,
+                                   bench->deadline_ns, &diag, &answer)))
+            break;
+        pending = pending_files(answer.body);
+        if (pending > 0)
+            bench_sleep_ms(POLL_MS);
+    }
+    arena_deinit(&arena);
+    bench_http_close(http);
 }
 
 static uint64_t resident_of(int pid, unsigned depth)
