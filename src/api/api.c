@@ -85,6 +85,7 @@ static void prepare_job(struct pool_task *job)
     struct kv_snapshot *snapshot = NULL;
     struct catalog_warehouse warehouse;
     struct object_store *store;
+    struct str folder;
     struct diag diag = {0};
     status_value result = node_read(call->api->node, &diag, &snapshot);
     if (is_ok(result))
@@ -93,7 +94,10 @@ static void prepare_job(struct pool_task *job)
     if (is_ok(result))
         result = stores_get(call->api->stores, &warehouse, &diag, &store);
     if (is_ok(result))
-        result = store->ops->prepare(store, call->response.metadata_folder, &diag);
+        result = catalog_location_check(arena, &warehouse, call->response.metadata_folder,
+                                        "metadata folder", &diag, &folder);
+    if (is_ok(result))
+        result = store->ops->prepare(store, folder, &diag);
     kv_snapshot_close(snapshot);
     if (!is_ok(result))
         LOG(call->api->log, WARN, "table.folder.failed",

@@ -4,7 +4,6 @@
  */
 #include "base/timefmt.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 struct civil {
@@ -28,21 +27,25 @@ static struct civil civil_of(uint64_t unix_s)
     return civil;
 }
 
+/* "2026-11-23T14:59:28"; the remainders tell the compiler how long it can get. */
+static void put_seconds(uint64_t unix_s, char *out, size_t size)
+{
+    struct civil c = civil_of(unix_s);
+    (void)snprintf(out, size, "%04u-%02u-%02uT%02u:%02u:%02u", (unsigned)(c.year % 10000),
+                   (unsigned)(c.month % 100), (unsigned)(c.day % 100), (unsigned)(c.hour % 100),
+                   (unsigned)(c.minute % 100), (unsigned)(c.second % 100));
+}
+
 void timefmt_rfc3339_ns(uint64_t unix_ns, char out[TIMEFMT_SIZE])
 {
-    struct civil c = civil_of(unix_ns / 1000000000);
-    (void)snprintf(out, TIMEFMT_SIZE,
-                   "%04" PRIu64 "-%02" PRIu64 "-%02" PRIu64 "T%02" PRIu64 ":%02" PRIu64
-                   ":%02" PRIu64 ".%09" PRIu64 "Z",
-                   c.year % 10000, c.month, c.day, c.hour, c.minute, c.second,
-                   unix_ns % 1000000000);
+    char seconds[20];
+    put_seconds(unix_ns / 1000000000, seconds, sizeof(seconds));
+    (void)snprintf(out, TIMEFMT_SIZE, "%s.%09uZ", seconds, (unsigned)(unix_ns % 1000000000));
 }
 
 void timefmt_iso_ms(uint64_t unix_ms, char out[TIMEFMT_SIZE])
 {
-    struct civil c = civil_of(unix_ms / 1000);
-    (void)snprintf(out, TIMEFMT_SIZE,
-                   "%04" PRIu64 "-%02" PRIu64 "-%02" PRIu64 "T%02" PRIu64 ":%02" PRIu64
-                   ":%02" PRIu64 ".%03" PRIu64 "+00:00",
-                   c.year % 10000, c.month, c.day, c.hour, c.minute, c.second, unix_ms % 1000);
+    char seconds[20];
+    put_seconds(unix_ms / 1000, seconds, sizeof(seconds));
+    (void)snprintf(out, TIMEFMT_SIZE, "%s.%03u+00:00", seconds, (unsigned)(unix_ms % 1000));
 }

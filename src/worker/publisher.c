@@ -300,7 +300,12 @@ static status_value finish_round(struct publisher *publisher, struct publish_rou
     struct done_task done = {.task = {.evaluate = done_evaluate, .arena = &round->arena},
                              .publisher = publisher,
                              .round = round};
-    TRY(sync_files(publisher, round));
+    status_value synced = sync_files(publisher, round);
+    if (!is_ok(synced)) {
+        /* A file may have been taken away meanwhile: write them all again. */
+        memset(publisher->written, 0, sizeof(*publisher->written) * WRITTEN_SLOTS);
+        return synced;
+    }
     /* Before the row goes: a crash in between repeats the deletion, it cannot forget it. */
     remove_given_up(publisher, round);
     return node_run(publisher->node, &done.task, &round->diag, NULL);
