@@ -68,6 +68,12 @@ static status_value relative(const struct local_store *store, struct str locatio
                              struct diag *diag, char out[PATH_MAX_BYTES])
 {
     struct str root = {store->root_uri, store->root_uri_size};
+    /* Manifests may name a file the short way, "file:/data"; the root is "file:///data". */
+    bool is_short = str_starts(location, STR("file:/")) && !str_starts(location, STR("file://"));
+    if (is_short)
+        root = str_from_pos(root, STR("file://").size);
+    if (is_short)
+        location = str_from_pos(location, STR("file:").size);
     if (!str_starts(location, root) || location.size <= root.size + 1 ||
         location.data[root.size] != '/')
         return FAIL(diag, DENIED, "location %.*s is outside of the warehouse %.*s",

@@ -112,6 +112,23 @@ static void put_then_read(void **state)
     assert_non_null(strstr(diag_message(&f->diag, 0), "Failed to open input stream for file: "));
 }
 
+static void short_form_is_the_same_file(void **state)
+{
+    struct fixture *f = *state;
+    struct str text;
+    struct str brief = arena_printf(&f->arena, "file:%s/wh/lake/a/b", f->folder);
+    struct str outside = arena_printf(&f->arena, "file:%s/wh/lake2/b", f->folder);
+    assert_true(is_ok(put(f, at(f, "a/b"), STR("content"))));
+    assert_true(is_ok(f->store->ops->read(f->store, brief, 100, &f->arena, &f->diag, &text)));
+    assert_true(str_eq(text, STR("content")));
+    assert_int_equal(f->store->ops->read(f->store, outside, 100, &f->arena, &f->diag, &text).code,
+                     STATUS_DENIED);
+    assert_true(is_ok(f->store->ops->remove(f->store, brief, &f->diag)));
+    assert_int_equal(
+        f->store->ops->read(f->store, at(f, "a/b"), 100, &f->arena, &f->diag, &text).code,
+        STATUS_NOT_FOUND);
+}
+
 static size_t entries(const char *path)
 {
     size_t count = 0;
@@ -279,6 +296,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(put_then_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(short_form_is_the_same_file, setup, teardown),
         cmocka_unit_test_setup_teardown(failing_source_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_outside_is_reached, setup, teardown),
         cmocka_unit_test_setup_teardown(only_files_are_offered, setup, teardown),
