@@ -296,6 +296,7 @@ int bench_failed(struct bench *bench, status_value failed, const struct diag *di
 static int run(struct bench *bench, const struct benchmark *benchmark)
 {
     struct diag diag = {.count = 0};
+    bench_take_signals();
     status_value made = make_folder(bench, &diag);
     if (!is_ok(made))
         return print_status(bench->cli, made, &diag, NULL);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -46,6 +47,28 @@ struct bench_http {
     struct conn *conns;
     size_t count;
 };
+
+static void end_signals(sigset_t *out)
+{
+    (void)sigemptyset(out);
+    (void)sigaddset(out, SIGINT);
+    (void)sigaddset(out, SIGTERM);
+}
+
+void bench_take_signals(void)
+{
+    sigset_t set;
+    end_signals(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* A pending signal stays pending, so that everybody who asks sees it. */
+bool bench_interrupted(void)
+{
+    sigset_t pending;
+    (void)sigpending(&pending);
+    return sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1;
+}
 
 static uint64_t now_ns(struct bench_http *http)
 {
@@ -473,6 +496,8 @@ status bench_http_run(struct bench_http *http, struct bench_work *work, size_t c
         int count = epoll_wait(http->epoll, events, (int)COUNTOF(events), TICK_MS);
         if (count < 0 && errno != EINTR)
             return FAIL(diag, UNAVAILABLE, "could not wait: %s", strerrordesc_np(errno));
+        if (bench_interrupted())
+            return FAIL(diag, CANCELLED, "interrupted");
         if (now_ns(http) > deadline_ns)
             return FAIL(diag, UNAVAILABLE, "the time limit of the benchmark is over");
         TRY(on_events(http, work, events, count, diag));

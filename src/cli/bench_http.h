@@ -30,6 +30,13 @@ struct bench_work {
     void (*done)(struct bench_work *self, size_t client, const struct bench_answer *answer);
 };
 
+/*
+ * The driver takes SIGINT and SIGTERM as an end that cleans up: they are blocked, and looked for
+ * between events. True once one has come.
+ */
+void bench_take_signals(void);
+bool bench_interrupted(void);
+
 struct bench_http;
 /* Connects `clients` connections to an IPv4 address. UNAVAILABLE, NOMEM. `env` is kept. */
 status bench_http_open(struct env *env, struct str host, uint16_t port, size_t clients,
@@ -37,8 +44,8 @@ status bench_http_open(struct env *env, struct str host, uint16_t port, size_t c
 /* NULL is fine. */
 void bench_http_close(struct bench_http *http);
 
-/* Runs until every one of the first `clients` has finished. UNAVAILABLE after deadline_ns
- * (monotonic) or when the server is gone; CORRUPT for an answer that is not HTTP. */
+/* Runs until every one of the first `clients` has finished. CANCELLED when interrupted, UNAVAILABLE
+ * after deadline_ns (monotonic) or when the server is gone; CORRUPT for what is not HTTP. */
 status bench_http_run(struct bench_http *http, struct bench_work *work, size_t clients,
                       uint64_t deadline_ns, struct diag *diag);
 /* One request over the first connection; texts of the answer live in the arena. */

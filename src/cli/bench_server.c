@@ -39,6 +39,9 @@ static _Noreturn void become(const char *program, char *const *arguments, int ou
             environment[count++] = *entry;
     }
     environment[count] = NULL;
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null >= 0)
@@ -133,6 +136,8 @@ static status wait_ready(struct bench *bench, struct bench_server *server, const
         int state = 0;
         if (waitpid(server->pid, &state, WNOHANG) == server->pid)
             return ended(bench, server, log, diag);
+        if (bench_interrupted())
+            return FAIL(diag, CANCELLED, "interrupted");
         if (elapsed_ms > START_TIMEOUT_MS)
             return FAIL(diag, UNAVAILABLE, "the %s server did not start in %d s", server->label,
                         START_TIMEOUT_MS / 1000);
