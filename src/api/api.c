@@ -25,7 +25,12 @@ static void read_now(struct api_call *call)
         context.stamp = call->snapshot->meta.stamp;
         call->result = catalog_read(&context, &call->request, &call->response);
     }
-    call__answer(call->exchange);
+    bool loads = call->request.op == CATALOG_TABLE_LOAD || call->request.op == CATALOG_VIEW_LOAD;
+    if (call->api->verify_metadata_files && loads && is_ok(call->result) &&
+        call->response.metadata_location.size > 0)
+        call__verify(call);
+    else
+        call__answer(call->exchange);
 }
 
 /* --- writes: evaluated on the core thread --- */

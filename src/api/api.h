@@ -18,6 +18,7 @@ struct api {
     struct env *env;
     struct log *log;
     struct metrics *metrics;
+    bool verify_metadata_files; /* a load answers 404 when the file it names is gone */
     uint32_t route_labels[CATALOG_OP_COUNT];
     uint32_t operation_labels[CATALOG_OP_COUNT];
 };

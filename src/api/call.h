@@ -33,5 +33,7 @@ status call__parse(struct api_call *call);
 /* register.c: reads the metadata file named by the body into call->request.metadata_file.
  * Blocks. */
 status call__read_metadata_file(struct api_call *call);
+/* verify.c: answers after a look at the metadata file of a loaded object, on a pool thread. */
+void call__verify(struct api_call *call);
 /* answer.c: sends call->result and call->response. Loop thread; the call is gone afterwards. */
 void call__answer(struct http_exchange *exchange);

@@ -236,6 +236,7 @@ static status_value open_parts(struct server *server, struct diag *diag)
     server->api.env = server->env;
     server->api.log = server->log;
     server->api.metrics = server->metrics;
+    server->api.verify_metadata_files = config->verify_metadata_files;
     metrics_on_write(server->metrics, admin_refresh, &server->api);
     return open_http(server, diag);
 }

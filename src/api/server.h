@@ -32,6 +32,8 @@ struct server_config {
     const char *default_warehouse; /* one of `warehouses` */
     struct server_warehouse warehouses[SERVER_WAREHOUSES_MAX];
     size_t warehouse_count;
+    /* Loads look whether the metadata file they name is there (one more look-up for each). */
+    bool verify_metadata_files;
     bool insecure; /* may listen off loopback without authentication */
     /* NULL, or where to write {"api":"http://..","admin":"http://..","pid":N} when ready. */
     const char *address_file;

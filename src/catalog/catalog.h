@@ -194,6 +194,9 @@ status catalog_outbox_list(struct kv_reader *view, struct arena *arena, size_t m
 status catalog_outbox_get(struct kv_reader *view, struct arena *arena,
                           const struct catalog_version *version, struct diag *diag,
                           struct catalog_publish_job *out, bool *out_found);
+/* Whether a version of the object is still in the outbox, so that its file may be missing. */
+status catalog_outbox_pending(struct kv_reader *view, struct arena *arena, uint32_t warehouse,
+                              uint64_t object_id, struct diag *diag, bool *out_pending);
 /* The exact metadata.json of that version, also when newer versions exist already. */
 status catalog_publish_open(struct kv_reader *reader, struct arena *arena,
                             const struct catalog_version *version, struct diag *diag,
@@ -232,7 +235,8 @@ struct catalog_file {
     struct str location; /* as the client wrote it */
 };
 struct catalog_files;
-/* Reader, arena and job must outlive it. Memory is that of the largest row. A file may come twice. */
+/* Reader, arena and job must outlive it. Memory is that of the largest row. A file may come
+ * twice. */
 status catalog_files_open(struct kv_reader *view, struct arena *arena,
                           const struct catalog_drop_job *job, enum catalog_files_which which,
                           struct diag *diag, struct catalog_files **out);

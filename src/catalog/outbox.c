@@ -68,6 +68,13 @@ status_value outbox__pending(struct catalog_context *context, uint32_t warehouse
     return rows__any(context, &prefix, out_pending);
 }
 
+status_value catalog_outbox_pending(struct kv_reader *view, struct arena *arena, uint32_t warehouse,
+                                    uint64_t object_id, struct diag *diag, bool *out_pending)
+{
+    struct catalog_context context = {.view = view, .arena = arena, .diag = diag};
+    return outbox__pending(&context, warehouse, object_id, out_pending);
+}
+
 /* The undo row of an object's row: the version goes between the object and the part. */
 static struct key undo_key(const struct key *row, uint64_t version)
 {
