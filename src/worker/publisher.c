@@ -11,7 +11,8 @@
  *
  * I1  An outbox row goes only after its file and folders are durable.
  * I2  Versions of one object are removed in ascending order (undo rows depend on it).
- * I3  A wait is on the list until it was answered; `ready` is called without the lock.
+ * I3  A wait is on the list until it was answered; `ready` is called without the lock. It answers for
+ *     its own version only: newer files may be there first.
  * I4  The set of written versions may forget (the file is written again), never invent.
  */
 #include "worker/publisher.h"
@@ -115,7 +116,7 @@ static void answer_waits(struct publisher *publisher, const struct catalog_versi
         struct publisher_wait *wait = *at;
         bool chosen = all || wait->deadline_ns < expired_before_ns ||
                       (published != NULL && same_object(&wait->version, published) &&
-                       wait->version.version <= published->version);
+                       wait->version.version == published->version);
         if (chosen) {
             *at = wait->next;
             wait->next = ready;
