@@ -2,12 +2,14 @@
 /*
  * avro.c - the container: header, blocks, and values read by a plan.
  *
- * File: "Obj" 1, metadata (map of bytes), sync marker (16 bytes), then blocks: number of records, number of bytes
- * (both zigzag varints), the bytes, the sync marker again. A record is its fields' values one after the other;
- * without the schema no byte says what it is.
+ * File: "Obj" 1, metadata (map of bytes), sync marker (16 bytes), then blocks: number of records,
+ * number of bytes (both zigzag varints), the bytes, the sync marker again. A record is its fields'
+ * values one after the other; without the schema no byte says what it is.
  *
- * I1  Every read goes through a cursor; a cursor that failed reads zeros and is checked once per record.
- * I2  Reading a block takes a number of steps that its size bounds, though values may have no bytes at all.
+ * I1  Every read goes through a cursor; a cursor that failed reads zeros and is checked once per
+ *     record.
+ * I2  Reading a block takes a number of steps that its size bounds, though values may have no bytes
+ *     at all.
  * I3  A block's records use up its bytes exactly.
  */
 #include "lake/avro_internal.h"

@@ -3,12 +3,12 @@
 /*
  * avro.h - reads Avro object container files: chosen values of each record, the rest skipped.
  *
- * The file's own schema says how its bytes are laid out; the caller says which values it wants by Iceberg's
- * field-ids, so writers may add, rename and reorder fields. Codecs: null, deflate, snappy, zstandard. Logical
- * types, defaults and aliases do not change the layout and are ignored.
+ * The file's own schema says how its bytes are laid out; the caller says which values it wants by
+ * Iceberg's field-ids, so writers may add, rename and reorder fields. Codecs: null, deflate,
+ * snappy, zstandard. Logical types, defaults and aliases do not change the layout and are ignored.
  *
- * The file is input, not ours: whatever is wrong with it is INVALID. Memory is that of the largest block, and a
- * block is at most AVRO_BLOCK_BYTES_MAX and AVRO_RATIO_MAX times its packed size.
+ * The file is input, not ours: whatever is wrong with it is INVALID. Memory is that of the largest
+ * block, and a block is at most AVRO_BLOCK_BYTES_MAX and AVRO_RATIO_MAX times its packed size.
  *
  * Format: https://avro.apache.org/docs/1.11.1/specification/
  */
@@ -42,8 +42,8 @@ struct avro_value {
 
 struct avro_reader;
 /*
- * Reads the header. `file` (the whole file) and `wants` are kept; the reader's parts that last live in `arena`,
- * blocks in memory of its own. INVALID, NOMEM.
+ * Reads the header. `file` (the whole file) and `wants` are kept; the reader's parts that last live
+ * in `arena`, blocks in memory of its own. INVALID, NOMEM.
  */
 status avro_open(struct arena *arena, struct str file, const struct avro_want *wants,
                  size_t want_count, struct diag *diag, struct avro_reader **out);

@@ -5,9 +5,9 @@
  * A block does not say how large it is unpacked (snappy does), so the output grows up to a limit
  * that depends on the input: a small file must not become gigabytes.
  *
- * deflate is RFC 1951 without a wrapper. Python's writers cut it out of a zlib stream and leave most of
- * the checksum behind it, so a few bytes after its end are allowed. snappy is one raw block and the CRC-32 of
- * what it holds, big-endian; zstandard is any number of frames.
+ * deflate is RFC 1951 without a wrapper. Python's writers cut it out of a zlib stream and leave
+ * most of the checksum behind it, so a few bytes after its end are allowed. snappy is one raw block
+ * and the CRC-32 of what it holds, big-endian; zstandard is any number of frames.
  */
 #include "lake/avro_internal.h"
 #include "lake/snappy.h"

@@ -23,8 +23,8 @@ enum avro_kind {
     AVRO_FIXED
 };
 
-/* One type. Fields of a record, branches of a union, and the element of an array or map are its parts. A type
- * may be its own part through its name. */
+/* One type. Fields of a record, branches of a union, and the element of an array or map are its
+ * parts. A type may be its own part through its name. */
 struct avro_part {
     struct avro_type *type;
     bool has_id; /* a field of a record with a field-id */
@@ -37,7 +37,8 @@ struct avro_type {
     size_t part_count;
 };
 
-/* What to do with a value of a type: keep it (slot), look into it (parts), or skip it (no plan at all). */
+/* What to do with a value of a type: keep it (slot), look into it (parts), or skip it (no plan at
+ * all). */
 enum { AVRO_NO_SLOT = -1 };
 struct avro_plan {
     const struct avro_type *type;

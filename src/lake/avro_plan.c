@@ -3,8 +3,8 @@
  * avro_plan.c - which values of a record to keep, found once for a file.
  *
  * A plan follows the schema only as far as something is wanted; everything else has no plan and is
- * skipped. Paths are followed through records and the branches of unions, never into arrays and maps.
- * Each record on the way uses up one field-id of a path, so a recursive schema ends too.
+ * skipped. Paths are followed through records and the branches of unions, never into arrays and
+ * maps. Each record on the way uses up one field-id of a path, so a recursive schema ends too.
  */
 #include "lake/avro_internal.h"
 

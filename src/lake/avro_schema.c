@@ -2,8 +2,9 @@
 /*
  * avro_schema.c - an Avro schema (JSON) as a tree of types.
  *
- * A type is a name ("long", "r2", "org.a.b"), a list (a union), or an object with a "type". Records, enums
- * and fixed types are known by their full name from where they begin, so a record may hold itself.
+ * A type is a name ("long", "r2", "org.a.b"), a list (a union), or an object with a "type".
+ * Records, enums and fixed types are known by their full name from where they begin, so a record
+ * may hold itself.
  *
  * I1  A union has branches and none of them is a union; nothing else is empty but a record.
  * I2  Types, fields and branches are at most AVRO_NODES_MAX, nested at most AVRO_DEPTH_MAX.

@@ -2,8 +2,8 @@
 /*
  * manifest.c - field-ids of manifest lists and manifests, and what their values must be.
  *
- * Only required fields of every version are required here; a value that the spec does not know makes the
- * file INVALID, since reading on would be guessing.
+ * Only required fields of every version are required here; a value that the spec does not know
+ * makes the file INVALID, since reading on would be guessing.
  */
 #include "lake/manifest.h"
 

@@ -3,8 +3,8 @@
 /*
  * manifest.h - Iceberg's manifest lists and manifests, entry by entry.
  *
- * Spec: https://iceberg.apache.org/spec/#manifests and #manifest-lists, versions 1 to 3. What a version lacks
- * has the value that the spec gives it. Memory is the file and its largest block.
+ * Spec: https://iceberg.apache.org/spec/#manifests and #manifest-lists, versions 1 to 3. What a
+ * version lacks has the value that the spec gives it. Memory is the file and its largest block.
  */
 #include "lake/avro.h"
 

@@ -2,8 +2,9 @@
 /*
  * snappy.c - unpacking one snappy block.
  *
- * A block is the unpacked size (varint), then elements. The low two bits of an element's first byte are its kind:
- * 0 literal, 1 copy of 4..11 bytes with an 11-bit offset, 2 copy of 1..64 with 16 bits, 3 with 32 bits.
+ * A block is the unpacked size (varint), then elements. The low two bits of an element's first byte
+ * are its kind: 0 literal, 1 copy of 4..11 bytes with an 11-bit offset, 2 copy of 1..64 with 16
+ * bits, 3 with 32 bits.
  *
  * I1  written <= size before and after each element; a copy reads only bytes written before.
  */

@@ -435,78 +435,79 @@ struct snappy_case {
         bytes_, sizeof(bytes_) - 1, unpacked_                                                      \
     }
 
+static const struct snappy_case snappy_cases[] = {
+    SNAPPY("\0", ""),
+    SNAPPY("\3\x8"
+           "abc",
+           "abc"),
+    SNAPPY("\3\xf0\2"
+           "abc",
+           "abc"), /* literal, size in one more byte */
+    SNAPPY("\3\xf4\2\0"
+           "abc",
+           "abc"), /* two */
+    SNAPPY("\3\xf8\2\0\0"
+           "abc",
+           "abc"), /* three */
+    SNAPPY("\3\xfc\2\0\0\0"
+           "abc",
+           "abc"), /* four */
+    SNAPPY("\7\x8"
+           "abc\1\3",
+           "abcabca"), /* copy of 4, offset 3 in 11 bits */
+    SNAPPY("\5\x0"
+           "a\xe\1\0",
+           "aaaaa"), /* copy of 4, offset 1 in 16 bits */
+    SNAPPY("\4\x0"
+           "a\xb\1\0\0\0",
+           "aaaa"), /* copy of 3, offset 1 in 32 bits */
+    SNAPPY("", NULL),
+    SNAPPY("\x80", NULL),
+    SNAPPY("\xff\xff\xff\xff\xff\1", NULL), /* more than 32 bits */
+    SNAPPY("\3\x8"
+           "ab",
+           NULL),
+    SNAPPY("\2\x8"
+           "abc",
+           NULL),
+    SNAPPY("\4\x8"
+           "abc",
+           NULL),
+    SNAPPY("\3\xfc\2\0\0", NULL),
+    SNAPPY("\3\xfc\xff\xff\xff\xff"
+           "abc",
+           NULL),
+    SNAPPY("\5\x0"
+           "a\xe\2\0",
+           NULL), /* from before the start */
+    SNAPPY("\5\x0"
+           "a\xe\0\0",
+           NULL), /* from nowhere */
+    SNAPPY("\4\x0"
+           "a\xe\1\0",
+           NULL), /* over the end */
+    SNAPPY("\5\x0"
+           "a\xe\1",
+           NULL),
+    SNAPPY("\5\x0"
+           "a\1",
+           NULL),
+};
+
 static void test_snappy_elements(void **state)
 {
-    static const struct snappy_case cases[] = {
-        SNAPPY("\0", ""),
-        SNAPPY("\3\x8"
-               "abc",
-               "abc"),
-        SNAPPY("\3\xf0\2"
-               "abc",
-               "abc"), /* literal, size in one more byte */
-        SNAPPY("\3\xf4\2\0"
-               "abc",
-               "abc"), /* two */
-        SNAPPY("\3\xf8\2\0\0"
-               "abc",
-               "abc"), /* three */
-        SNAPPY("\3\xfc\2\0\0\0"
-               "abc",
-               "abc"), /* four */
-        SNAPPY("\7\x8"
-               "abc\1\3",
-               "abcabca"), /* copy of 4, offset 3 in 11 bits */
-        SNAPPY("\5\x0"
-               "a\xe\1\0",
-               "aaaaa"), /* copy of 4, offset 1 in 16 bits */
-        SNAPPY("\4\x0"
-               "a\xb\1\0\0\0",
-               "aaaa"), /* copy of 3, offset 1 in 32 bits */
-        SNAPPY("", NULL),
-        SNAPPY("\x80", NULL),
-        SNAPPY("\xff\xff\xff\xff\xff\1", NULL), /* more than 32 bits */
-        SNAPPY("\3\x8"
-               "ab",
-               NULL),
-        SNAPPY("\2\x8"
-               "abc",
-               NULL),
-        SNAPPY("\4\x8"
-               "abc",
-               NULL),
-        SNAPPY("\3\xfc\2\0\0", NULL),
-        SNAPPY("\3\xfc\xff\xff\xff\xff"
-               "abc",
-               NULL),
-        SNAPPY("\5\x0"
-               "a\xe\2\0",
-               NULL), /* from before the start */
-        SNAPPY("\5\x0"
-               "a\xe\0\0",
-               NULL), /* from nowhere */
-        SNAPPY("\4\x0"
-               "a\xe\1\0",
-               NULL), /* over the end */
-        SNAPPY("\5\x0"
-               "a\xe\1",
-               NULL),
-        SNAPPY("\5\x0"
-               "a\1",
-               NULL),
-    };
     (void)state;
-    for (size_t i = 0; i < COUNTOF(cases); i++) {
-        struct str packed = {cases[i].bytes, cases[i].size};
+    for (size_t i = 0; i < COUNTOF(snappy_cases); i++) {
+        struct str packed = {snappy_cases[i].bytes, snappy_cases[i].size};
         char out[64] = {0};
         size_t size = 0;
         status_value result = snappy_size(packed, NULL, &size);
         if (is_ok(result) && size <= sizeof(out))
             result = snappy_unpack(packed, out, size, NULL);
-        if (is_ok(result) != (cases[i].unpacked != NULL))
+        if (is_ok(result) != (snappy_cases[i].unpacked != NULL))
             fail_msg("case %zu: %s", i, status_name(result.code));
         if (is_ok(result))
-            assert_true(str_is((struct str){out, size}, cases[i].unpacked));
+            assert_true(str_is((struct str){out, size}, snappy_cases[i].unpacked));
         else
             assert_int_equal(result.code, STATUS_INVALID);
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * purge_test.c - what a dropped table leaves: everything its manifests name goes, nothing else does,
- * and a purge that fails anywhere can be run again.
+ * purge_test.c - what a dropped table leaves: everything its manifests name goes, nothing else
+ * does, and a purge that fails anywhere can be run again.
  *
- * The table: two snapshots with the lists l1 {m1} and l2 {m1, m2}, m1 {d1, d2}, m2 {d2, d3}, a statistics
- * file s1, and its metadata files. A neighbour lies between them that nobody names.
+ * The table: two snapshots with the lists l1 {m1} and l2 {m1, m2}, m1 {d1, d2}, m2 {d2, d3}, a
+ * statistics file s1, and its metadata files. A neighbour lies between them that nobody names.
  */
 #include "worker/purge.h"
 

@@ -23,8 +23,8 @@ int worker_teardown(void **state);
 /* Stops the node and starts it again over the same folder. */
 void worker_restart(struct fixture *f);
 
-/* A request evaluated by the node; the response lives in the fixture. `body` has ' for ". An empty name for
- * what concerns the namespace. Fails the test unless it succeeds. */
+/* A request evaluated by the node; the response lives in the fixture. `body` has ' for ". An empty
+ * name for what concerns the namespace. Fails the test unless it succeeds. */
 struct catalog_response worker_run(struct fixture *f, enum catalog_op op, const char *name_space,
                                    const char *name, const char *body);
 struct catalog_response worker_drop(struct fixture *f, const char *name, bool purge);
