@@ -307,7 +307,10 @@ static int run(struct bench *bench, const struct benchmark *benchmark)
     /* What was measured before a failure is worth seeing. */
     if (bench->first != NULL)
         report(bench);
+    (void)fflush(bench->cli->out);
+    bench_progress(bench, "removing %s", bench->folder); /* 100,000 tables are 300,000 entries */
     (void)nftw(bench->folder, remove_entry, 32, FTW_DEPTH | FTW_PHYS);
+    bench_progress(bench, "%s", "");
     return exit_code;
 }
 
