@@ -11,7 +11,7 @@
 #include "base/arena.h"
 
 enum {
-    ENV_OPEN_CREATE = 1 << 0,   /* create when absent */
+    ENV_OPEN_CREATE = 1 << 0,    /* create when absent */
     ENV_OPEN_EXCLUSIVE = 1 << 1, /* with CREATE: fail with ALREADY_EXISTS when present */
     ENV_OPEN_WRITE = 1 << 2,
     /* O_DIRECT|O_DSYNC; falls back to O_DSYNC where O_DIRECT is refused */
@@ -21,8 +21,8 @@ enum {
 struct env_file; /* owned by the opener until env_file_close */
 struct env;
 struct env_ops {
-    uint64_t (*wall_ns)(struct env *self);      /* unix time */
-    uint64_t (*monotonic_ns)(struct env *self); /* CLOCK_MONOTONIC */
+    uint64_t (*wall_ns)(struct env *self);                    /* unix time */
+    uint64_t (*monotonic_ns)(struct env *self);               /* CLOCK_MONOTONIC */
     void (*random)(struct env *self, void *out, size_t size); /* entropy; never fails */
     /* Identifies the running boot of the machine, so an unclean machine stop can be told. At most
      * 64 bytes. */
