@@ -4,7 +4,7 @@
  *
  * The folder of a node:
  *   lock          held while the node runs
- *   node.json     {"format":1,"cluster-id","node-id","initialized"}: the last is true once there is a log
+ *   node.json     {"format":1,"cluster-id","node-id","initialized"}: true once there is a log
  *   wal/          the truth, together with
  *   snapshots/    durable states at some index
  *   state/        the applied state: a cache, thrown away when another boot left it unclean
