@@ -279,8 +279,9 @@ static status_value local_sync(struct object_store *self, const struct str *loca
                                struct diag *diag)
 {
     enum { ONE_BY_ONE_MAX = 2 }; /* beyond it one flush of the file system is cheaper */
-    if (count > ONE_BY_ONE_MAX)
-        return syncfs(of(self)->root_fd) == 0 ? OK : failed(diag, errno, "sync", locations[0]);
+    struct str root = {of(self)->root_uri, of(self)->root_uri_size};
+    if (count == 0 || count > ONE_BY_ONE_MAX)
+        return syncfs(of(self)->root_fd) == 0 ? OK : failed(diag, errno, "sync", root);
     for (size_t i = 0; i < count; i++)
         TRY(sync_one(of(self), locations[i], diag));
     return OK;

@@ -27,7 +27,8 @@ struct object_store_ops {
                    struct arena *arena, struct diag *diag, struct str *out);
     status (*put)(struct object_store *self, struct str location, struct object_source *source,
                   struct diag *diag);
-    /* Makes objects and their folders durable; many at once cost little more than one. */
+    /* Makes objects and their folders durable; many at once cost little more than one. With a count
+     * of 0: everything done so far, removals too. */
     status (*sync)(struct object_store *self, const struct str *locations, size_t count,
                    struct diag *diag);
     status (*size)(struct object_store *self, struct str location, struct diag *diag,

@@ -11,7 +11,8 @@
  * I2  Nothing is deleted but what a file that was read to its end names. A manifest is read through
  *     once before the first of its files is deleted. What cannot be read stays, and so does
  *     everything it may name.
- * I3  A file that is gone was deleted by an earlier try, and everything it led to before it.
+ * I3  A file that is gone was deleted by an earlier try, and everything it led to before it: each pass
+ *     is durable before the next begins, so no power cut brings back what nothing leads to.
  */
 #include "worker/purge.h"
 
@@ -251,6 +252,7 @@ static status remove_named(struct purge *purge, const struct catalog_file *file)
 /* One pass over what the rows name. Without `visit` the named files themselves go. */
 static status run_pass(struct purge *purge, enum catalog_files_which which, visit_fn visit)
 {
+    uint64_t removed_before = purge->removed_count;
     struct catalog_files *files = NULL;
     struct catalog_file file;
     status_value result = OK;
@@ -264,6 +266,8 @@ static status run_pass(struct purge *purge, enum catalog_files_which which, visi
                 visit == NULL ? remove_named(purge, &file) : visit_content(purge, &file, visit);
     }
     catalog_files_close(files);
+    if (is_ok(result) && purge->removed_count > removed_before)
+        result = purge->store->ops->sync(purge->store, NULL, 0, purge->diag); /* I3 */
     return result;
 }
 

@@ -341,6 +341,7 @@ struct failing_store {
     struct object_store *inner;
     unsigned calls;
     unsigned fail_at;
+    bool syncing; /* the failure came while removals were made durable */
 };
 
 static status_value maybe_fail(struct failing_store *store, struct diag *diag)
@@ -366,7 +367,18 @@ static status_value failing_remove(struct object_store *self, struct str locatio
     return store->inner->ops->remove(store->inner, location_, diag);
 }
 
-static const struct object_store_ops failing_ops = {.read = failing_read, .remove = failing_remove};
+static status_value failing_sync(struct object_store *self, const struct str *locations, size_t count,
+                                 struct diag *diag)
+{
+    struct failing_store *store = CONTAINER_OF(self, struct failing_store, base);
+    store->syncing = true;
+    TRY(maybe_fail(store, diag));
+    store->syncing = false;
+    return store->inner->ops->sync(store->inner, locations, count, diag);
+}
+
+static const struct object_store_ops failing_ops = {
+    .read = failing_read, .remove = failing_remove, .sync = failing_sync};
 
 static status_value purge_through(struct fixture *f, struct failing_store *store)
 {
@@ -397,7 +409,8 @@ static void test_a_purge_may_fail_anywhere(void **state)
         if (!is_ok(result)) {
             assert_int_equal(result.code, STATUS_IO);
             assert_string_equal(diag_message(&f->diag, result.code), "the store fails");
-            assert_true(count_metadata(f) > 0);
+            /* The last call makes the removal of the metadata files durable. */
+            assert_true(count_metadata(f) > 0 || store.syncing);
             failures++;
         }
     } while (!is_ok(result));
