@@ -53,6 +53,7 @@ class Client:
         self.answered = self.retried = self.replayed = self.refused = 0
         self.answer_times = []
         self.failure = None
+        self.disturbed = False  # the machine is being broken: any 5xx may come, none is an answer
         self.plan = [
             (30, self.append), (20, self.append_shared), (8, self.set_properties),
             (6, self.create), (4, self.create_staged), (5, self.rename), (4, self.drop),
@@ -92,7 +93,7 @@ class Client:
         answer = wire.send(request.method, request.path, request.body, request.key, abandon)
         if answer is None:
             return False
-        if answer.surely_not_done or answer.unknown:
+        if answer.surely_not_done or answer.unknown or self.is_disturbance(answer):
             self.refused += 1
             time.sleep(0.005)
             return True
@@ -100,6 +101,10 @@ class Client:
         self.pending = None
         self.settle(request, answer)
         return True
+
+    def is_disturbance(self, answer):
+        """A failure of a broken machine, which says nothing about the outcome."""
+        return self.disturbed and answer.status >= 500
 
     def settle(self, request, answer):
         """The answer is final: it must be one of those that the model allows."""
@@ -198,7 +203,7 @@ class Client:
     def load(self, wire, table):
         """Reads an own table that was changed by a request whose answer does not show it."""
         answer = wire.send("GET", self.v1(table.path))
-        if answer is None:
+        if answer is None or self.is_disturbance(answer):
             return
         require(answer.status == 200, f"an own table cannot be read: {answer}", table.path)
         self.learn(table, answer.json)
@@ -425,7 +430,7 @@ class Client:
     def shared_part(self, wire, shared: Shared):
         """(requirements, updates, snapshot id, count) of an append to a shared table."""
         answer = wire.send("GET", self.v1(shared.path))
-        if answer is None:
+        if answer is None or self.is_disturbance(answer):
             return None
         require(answer.status == 200, f"a shared table cannot be read: {answer}")
         metadata = answer.json["metadata"]
@@ -612,7 +617,7 @@ class Client:
         """Sends an answered request once more: the same answer, and nothing happens."""
         old = self.random.choice(self.history)
         answer = wire.send(old.method, old.path, old.body, old.key)
-        if answer is None or answer.surely_not_done:
+        if answer is None or answer.surely_not_done or self.is_disturbance(answer):
             return None
         require(answer.status == old.status, f"another answer than before ({old.status}): {answer}",
                 old)
@@ -623,7 +628,8 @@ class Client:
             require(answer.json == json.loads(old.answer_body), "another body", old, answer)
         if self.random.random() < 0.3:
             other = wire.send(old.method, old.path, b'{"other": true}', old.key)
-            require(other is None or other.surely_not_done or other.status == 400,
+            require(other is None or other.surely_not_done or self.is_disturbance(other)
+                    or other.status == 400,
                     f"a key with another body: {other}", old)
         return None
 

@@ -100,12 +100,14 @@ class Episode:
         join(threads, self.clients)
         require(all(results), "a request stays without an answer", self.server.log_tail())
 
-    def compare(self):
-        """The server against the model."""
+    def compare(self, all_files=False):
+        """The server against the model; the files since the last look, or all of them."""
         wire = self.server.wire()
         try:
             for warehouse in self.warehouses:
                 self.files += checks.everything(wire, warehouse, self.clients)
+                if all_files:
+                    checks.settled_files(warehouse, everything=True)
         finally:
             wire.close()
 
