@@ -10,18 +10,42 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static status_value body_fill(struct http_body *self, char *out, size_t capacity, size_t *out_size,
-                              bool *out_end)
+static status_value stream_fill(struct http_body *self, char *out, size_t capacity,
+                                size_t *out_size, bool *out_end)
 {
     struct api_call *call = CONTAINER_OF(self, struct api_call, body);
-    return catalog_stream_fill(call->stream, out, capacity, &call->diag, out_size, out_end);
+    TRY(catalog_stream_fill(call->stream, out, capacity, &call->diag, out_size, out_end));
+    body_recorder_add(&call->recorder, out, *out_size);
+    if (*out_end)
+        body_recorder_finish(&call->recorder);
+    return OK;
 }
 
-static void body_close(struct http_body *self)
+static void stream_close(struct http_body *self)
 {
     struct api_call *call = CONTAINER_OF(self, struct api_call, body);
+    body_recorder_cancel(&call->recorder);
     catalog_stream_close(call->stream);
     kv_snapshot_close(call->snapshot);
+}
+
+static status_value cached_fill(struct http_body *self, char *out, size_t capacity,
+                                size_t *out_size, bool *out_end)
+{
+    struct api_call *call = CONTAINER_OF(self, struct api_call, body);
+    size_t left = call->cached->size - call->cached_sent;
+    size_t size = left < capacity ? left : capacity;
+    memcpy(out, call->cached->data + call->cached_sent, size);
+    call->cached_sent += size;
+    *out_size = size;
+    *out_end = call->cached_sent == call->cached->size;
+    return OK;
+}
+
+static void cached_close(struct http_body *self)
+{
+    struct api_call *call = CONTAINER_OF(self, struct api_call, body);
+    body_cache_release(call->api->bodies, call->cached);
 }
 
 /* The index of LABEL_OUTCOME (metrics.def lists them in this order). */
@@ -69,24 +93,62 @@ static void log_failure(const struct api_call *call)
         TEXT("trace_id", ((struct str){trace, sizeof(trace)})));
 }
 
+/* Without the arena, which may be what has run out. */
+static struct str reserve_error_body(struct api_call *call, int http)
+{
+    struct json_writer w;
+    struct buf text = {
+        .data = call->reserve, .capacity = sizeof(call->reserve), .max = sizeof(call->reserve)};
+    json_writer_init(&w, &text);
+    jw_object(&w);
+    jw_key(&w, "error");
+    jw_object(&w);
+    jw_key(&w, "message");
+    jw_cstr(&w, diag_message(&call->diag, call->result.code));
+    jw_key(&w, "type");
+    jw_cstr(&w, status_iceberg_type(call->result.code));
+    jw_key(&w, "code");
+    jw_i64(&w, http);
+    jw_end(&w);
+    jw_end(&w);
+    return text.failed == STATUS_OK ? buf_view(&text) : STR("{}");
+}
+
 static struct str error_body(struct api_call *call, int http)
 {
-    return http_error_body(call->exchange->arena, http, status_iceberg_type(call->result.code),
-                           diag_message(&call->diag, call->result.code));
+    struct str body =
+        http_error_body(call->exchange->arena, http, status_iceberg_type(call->result.code),
+                        diag_message(&call->diag, call->result.code));
+    return body.size > 0 ? body : reserve_error_body(call, http);
+}
+
+/* Out of memory because of its own size: trying again will not help, so this is no 503. */
+static void blame_large_request(struct api_call *call)
+{
+    const struct arena *arena = call->exchange->arena;
+    if (call->result.code != STATUS_NOMEM || arena->used_bytes < arena->budget_bytes / 4)
+        return;
+    diag_reset(&call->diag);
+    call->result =
+        FAIL(&call->diag, TOO_LARGE,
+             "the request needs more memory than the %zu bytes that limits.request-memory "
+             "allows; raise the limit or send less",
+             arena->budget_bytes);
 }
 
 static void answer_failure(struct api_call *call)
 {
     static const struct http_header retry = {{"retry-after", 11}, {"1", 1}};
+    kv_snapshot_close(call->snapshot);
+    blame_large_request(call);
+    log_failure(call);
     int http = status_http(call->result.code);
     bool may_retry = status_class_of(call->result.code) == CLASS_RETRY;
-    struct http_response response = {.status_code = http,
-                                     .content_type = STR("application/json"),
-                                     .headers = &retry,
-                                     .header_count = may_retry ? 1 : 0};
-    kv_snapshot_close(call->snapshot);
-    log_failure(call);
-    response.body = error_body(call, http);
+    const struct http_response response = {.status_code = http,
+                                           .content_type = STR("application/json"),
+                                           .headers = &retry,
+                                           .header_count = may_retry ? 1 : 0,
+                                           .body = error_body(call, http)};
     http_respond(call->exchange, &response);
 }
 
@@ -97,15 +159,45 @@ static struct str commit_timing(struct api_call *call)
                         ns / 1000 % 1000);
 }
 
-/* True when the body will come from a stream; the snapshot is then the stream's. */
+/* An ETag names the version and the mode; the object's id keeps two tables on one metadata file
+ * apart. */
+static struct hash128 body_key(const struct catalog_response *response)
+{
+    uint64_t seed = response->object_id * 4 + response->warehouse * UINT64_C(0x9e3779b97f4a7c15) +
+                    (response->with_config ? 1 : 0);
+    return hash128(response->etag, seed);
+}
+
+/* A table that was loaded before is sent from memory. */
+static bool open_cached(struct api_call *call, struct http_response *response)
+{
+    struct body_cache *bodies = call->api->bodies;
+    if (call->request.op != CATALOG_TABLE_LOAD || call->response.etag.size == 0)
+        return false;
+    struct hash128 key = body_key(&call->response);
+    call->cached = body_cache_get(bodies, key);
+    if (call->cached == NULL) {
+        if (body_cache_wants(bodies, key))
+            call->recorder = (struct body_recorder){.cache = bodies, .key = key};
+        return false;
+    }
+    kv_snapshot_close(call->snapshot);
+    call->body = (struct http_body){cached_fill, cached_close};
+    response->has_content_length = true;
+    response->content_length = call->cached->size;
+    return true;
+}
+
 static status_value open_body(struct api_call *call, struct http_response *response)
 {
     response->body = call->response.json;
     if (call->response.body != CATALOG_BODY_TABLE && call->response.body != CATALOG_BODY_VIEW)
         return OK;
-    TRY(catalog_stream_open(&call->snapshot->reader, call->exchange->arena, &call->response,
-                            &call->diag, &call->stream));
-    call->body = (struct http_body){body_fill, body_close};
+    if (!open_cached(call, response)) {
+        TRY(catalog_stream_open(&call->snapshot->reader, call->exchange->arena, &call->response,
+                                &call->diag, &call->stream));
+        call->body = (struct http_body){stream_fill, stream_close};
+    }
     response->stream = &call->body;
     return OK;
 }

@@ -3,6 +3,7 @@
 /*
  * api.h - the Iceberg REST API over a node: one handler for the HTTP server.
  */
+#include "api/body_cache.h"
 #include "catalog/catalog.h"
 #include "net/http.h"
 #include "net/pool.h"
@@ -14,6 +15,7 @@ struct api {
     struct publisher *publisher;
     struct stores *stores;
     struct pool *pool; /* for reading files that clients name */
+    struct body_cache *bodies;
     const struct catalog_options *options;
     struct env *env;
     struct log *log;

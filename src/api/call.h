@@ -23,9 +23,13 @@ struct api_call {
     struct pool_task job;
     struct http_body body;
     struct catalog_stream *stream;
+    const struct cached_body *cached; /* instead of the stream */
+    size_t cached_sent;
+    struct body_recorder recorder;
     struct prng prng;
-    bool matched;          /* request.op is known */
-    uint64_t evaluated_ns; /* durable and applied */
+    char reserve[2 * DIAG_TEXT]; /* for an error body when the arena is exhausted */
+    bool matched;                /* request.op is known */
+    uint64_t evaluated_ns;       /* durable and applied */
 };
 
 /* request.c: body, headers and names into call->request. */

@@ -26,6 +26,7 @@ struct server {
     struct publisher *publisher;
     struct janitor *janitor;
     struct pool *pool;
+    struct body_cache *bodies;
     struct catalog_options catalog;
     struct api api;
     struct admin admin;
@@ -47,6 +48,7 @@ void server_config_default(struct server_config *config)
                                      .idempotency_lifetime_ms = UINT64_C(30) * 60 * 1000,
                                      .page_size_max = 1000,
                                      .drain_timeout_ms = 20000,
+                                     .body_cache_bytes = (size_t)256 << 20,
                                      .default_warehouse = "lake",
                                      .warehouses = {{"lake", NULL, PUBLISH_SYNC}},
                                      .warehouse_count = 1};
@@ -223,6 +225,7 @@ static status_value open_parts(struct server *server, struct diag *diag)
     TRY(node_open(server->env, &options, server->log, server->metrics, diag, &server->node));
     TRY(stores_create(diag, &server->stores));
     TRY(open_warehouses(server, diag));
+    TRY(body_cache_create(config->body_cache_bytes, diag, &server->bodies));
     TRY(pool_open(POOL_THREADS, POOL_QUEUE_MAX, diag, &server->pool));
     TRY(publisher_open(server->env, server->node, server->stores, &server->catalog, server->log,
                        server->metrics, diag, &server->publisher));
@@ -232,6 +235,7 @@ static status_value open_parts(struct server *server, struct diag *diag)
     server->api.publisher = server->publisher;
     server->api.stores = server->stores;
     server->api.pool = server->pool;
+    server->api.bodies = server->bodies;
     server->api.options = &server->catalog;
     server->api.env = server->env;
     server->api.log = server->log;
@@ -330,6 +334,7 @@ void server_close(struct server *server)
     janitor_close(server->janitor);
     publisher_close(server->publisher);
     pool_close(server->pool);
+    body_cache_destroy(server->bodies);
     node_close(server->node);
     stores_destroy(server->stores);
     metrics_destroy(server->metrics);

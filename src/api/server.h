@@ -29,6 +29,7 @@ struct server_config {
     uint64_t idempotency_lifetime_ms;
     uint64_t page_size_max;
     uint32_t drain_timeout_ms;
+    size_t body_cache_bytes;       /* finished answers of large tables kept in memory; 0: none */
     const char *default_warehouse; /* one of `warehouses` */
     struct server_warehouse warehouses[SERVER_WAREHOUSES_MAX];
     size_t warehouse_count;

@@ -14,7 +14,7 @@ struct http_limits http_limits_default(void)
                                 .header_count_max = 100,
                                 .target_bytes_max = 16 << 10,
                                 .body_bytes_max = 32 << 20,
-                                .arena_bytes_max = 256 << 20,
+                                .arena_bytes_max = (size_t)1 << 30,
                                 .output_buffer_bytes = 128 << 10,
                                 .request_bytes_budget = 512 << 20,
                                 .header_timeout_ms = 10000,
