@@ -219,6 +219,10 @@ static void answer_success(struct api_call *call)
         response.content_type = (struct str){"", 0};
     else
         call->result = open_body(call, &response);
+    /* A change has happened by now: nothing may say that it surely did not. */
+    if (!is_ok(call->result) && catalog_op_mutates(call->request.op))
+        call->result = FAIL(&call->diag, COMMIT_UNKNOWN,
+                            "the commit was applied, but its answer could not be read");
     if (!is_ok(call->result)) {
         answer_failure(call);
         return;

@@ -137,6 +137,20 @@ static struct str warehouse_location(const struct server *server,
     return arena_printf(arena, "file://%s/%s", here, location);
 }
 
+/* Whether the state has the warehouse just so: then nothing is written, also not on a full disk. */
+static bool has_warehouse(struct server *server, const struct warehouse_task *wanted)
+{
+    struct catalog_warehouse present;
+    struct kv_snapshot *snapshot;
+    if (!is_ok(node_read(server->node, NULL, &snapshot)))
+        return false;
+    bool same = is_ok(catalog_warehouse_get(&snapshot->reader, wanted->task.arena, wanted->name,
+                                            &server->catalog, NULL, &present)) &&
+                str_eq(present.location, wanted->location) && present.publish == wanted->publish;
+    kv_snapshot_close(snapshot);
+    return same;
+}
+
 static status_value put_warehouse(struct server *server, const struct server_warehouse *warehouse,
                                   struct diag *diag)
 {
@@ -148,11 +162,13 @@ static status_value put_warehouse(struct server *server, const struct server_war
                                     .server = server,
                                     .name = str_from(warehouse->name),
                                     .publish = warehouse->publish};
+    status_value result = OK;
     arena_init(&arena, allocator_heap(), 1 << 20);
     wanted.location = warehouse_location(server, warehouse, &arena);
-    status_value result = wanted.location.data == NULL
-                              ? FAIL(diag, NOMEM, "could not make the location of a warehouse")
-                              : node_run(server->node, &wanted.task, diag, NULL);
+    if (wanted.location.data == NULL)
+        result = FAIL(diag, NOMEM, "could not make the location of a warehouse");
+    else if (!has_warehouse(server, &wanted))
+        result = node_run(server->node, &wanted.task, diag, NULL);
     arena_deinit(&arena);
     return result;
 }
@@ -216,6 +232,8 @@ static status_value open_parts(struct server *server, struct diag *diag)
     const struct server_config *config = server->config;
     struct node_options options = config->node;
     options.data_dir = str_from(config->data_dir);
+    /* With one loop thread everybody would wait, and no tasks would gather to share a write. */
+    options.run_lonely_tasks_inline = config->http_threads > 1;
     server->catalog =
         (struct catalog_options){.default_warehouse = str_from(config->default_warehouse),
                                  .idempotency_lifetime_ms = config->idempotency_lifetime_ms,

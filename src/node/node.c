@@ -21,6 +21,7 @@ static void init_locks(struct node *node)
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&node->core_lock, NULL);
     pthread_mutex_init(&node->core.lock, NULL);
     pthread_cond_init(&node->core.wake, &attributes);
     pthread_mutex_init(&node->logbox.lock, NULL);
@@ -71,6 +72,7 @@ static void release(struct node *node)
     mem_free(node->wal_path);
     mem_free(node->state_path);
     mem_free(node->snapshots_path);
+    pthread_mutex_destroy(&node->core_lock);
     pthread_mutex_destroy(&node->core.lock);
     pthread_cond_destroy(&node->core.wake);
     pthread_mutex_destroy(&node->wal_lock);
@@ -144,7 +146,7 @@ status_value node_open(struct env *env, const struct node_options *options, stru
     node->log = log;
     node->metrics = metrics;
     node->options = *options;
-    node->next_deadline_ns = UINT64_MAX;
+    atomic_store(&node->next_deadline_ns, UINT64_MAX);
     init_locks(node);
     env->ops->random(env, &seed, sizeof(seed));
     prng_init(&node->prng, seed);
@@ -170,15 +172,9 @@ void node_close(struct node *node)
     release(node);
 }
 
-status_value node_submit(struct node *node, struct node_task *task, struct diag *diag)
+/* False when the node is stopping. */
+static bool enqueue(struct node *node, struct node_task *task)
 {
-    if (atomic_load(&node->closing) || atomic_load(&node->failed))
-        return FAIL(diag, UNAVAILABLE, "this node is shutting down or has failed");
-    if (atomic_fetch_add(&node->task_count, 1) >= node->options.tasks_max) {
-        atomic_fetch_sub(&node->task_count, 1);
-        return FAIL(diag, EXHAUSTED, "this node has %" PRIu32 " writes in progress; try again",
-                    node->options.tasks_max);
-    }
     pthread_mutex_lock(&node->core.lock);
     bool stopped = node->core.stop;
     if (!stopped) {
@@ -186,7 +182,24 @@ status_value node_submit(struct node *node, struct node_task *task, struct diag 
         pthread_cond_signal(&node->core.wake);
     }
     pthread_mutex_unlock(&node->core.lock);
-    if (!stopped)
+    return !stopped;
+}
+
+status_value node_submit(struct node *node, struct node_task *task, struct diag *diag)
+{
+    bool refused = false;
+    if (atomic_load(&node->closing) || atomic_load(&node->failed))
+        return FAIL(diag, UNAVAILABLE, "this node is shutting down or has failed");
+    uint32_t others = atomic_fetch_add(&node->task_count, 1);
+    if (others >= node->options.tasks_max) {
+        atomic_fetch_sub(&node->task_count, 1);
+        return FAIL(diag, EXHAUSTED, "this node has %" PRIu32 " writes in progress; try again",
+                    node->options.tasks_max);
+    }
+    bool lonely = others == 0 && node->options.run_lonely_tasks_inline;
+    if (!lonely || !node__run_inline(node, task, &refused))
+        refused = !enqueue(node, task);
+    if (!refused)
         return OK;
     atomic_fetch_sub(&node->task_count, 1);
     return FAIL(diag, UNAVAILABLE, "this node is shutting down");

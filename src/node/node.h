@@ -71,6 +71,9 @@ struct node_options {
     uint64_t map_size_bytes;       /* of the state file; 0: the store's default */
     uint64_t disk_reserve_bytes;   /* writes are refused below this much free disk */
     uint64_t segment_size_bytes;   /* of the log; 0: the default */
+    /* A task submitted while no other is in progress is carried out by its submitter, who then
+     * waits for the disk. For callers that have other threads to serve others meanwhile. */
+    bool run_lonely_tasks_inline;
 };
 struct node_options node_options_default(void);
 

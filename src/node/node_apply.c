@@ -73,7 +73,9 @@ void node__answer(struct node *node, struct node_task *task)
 {
     struct kv_snapshot *snapshot = NULL;
     if (task->wants_snapshot && is_ok(task->result))
-        task->result = kv_store_snapshot(node->store, task->diag, &snapshot);
+        if (!is_ok(kv_store_snapshot(node->store, task->diag, &snapshot)))
+            task->result = FAIL(task->diag, COMMIT_UNKNOWN,
+                                "the commit was applied, but its answer could not be read");
     atomic_fetch_sub(&node->task_count, 1);
     task->done(task, task->result, snapshot);
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node_core.c - the core thread: one loop that owns consensus, evaluation and apply.
+ * node_core.c - the core: rounds that own consensus, evaluation and apply.
  *
  * A round takes everything others have posted, then in this order: completions of the log (which
  * may commit, apply and answer), then new tasks (which may propose). Every update of the consensus
- * core is carried out at once: append to the log thread's mailbox, apply, timer.
+ * core is carried out at once: append to the log's mailbox, apply, timer.
+ *
+ * Rounds run on the core thread. A lonely task runs its round on its submitter's thread, since two
+ * thread switches would cost as much as its work; with company, tasks gather and share a write.
  */
 #include "node/node_internal.h"
 
@@ -25,27 +28,28 @@ void node__core_wake(struct node *node)
 
 static bool has_news(const struct node *node)
 {
-    return node->core.tasks.head != NULL || node->core.written_sequence > node->written_seen ||
-           node->core.log_failed || node->core.snapshot_finished || node->core.stop;
+    return node->core.tasks.head != NULL || node->core.has_written || node->core.log_failed ||
+           node->core.snapshot_finished || node->core.stop;
 }
 
+/* Until something is posted or a timer is due; does not take what came. */
 static void wait_for_news(struct node *node)
 {
     /* Timers of a group of one fire only before it leads; a second of slack costs nothing. */
     const uint64_t wait_ns_max = UINT64_C(1000000000);
     uint64_t now = node->env->ops->monotonic_ns(node->env);
-    uint64_t until = u64_min(node->next_deadline_ns, now + wait_ns_max);
+    uint64_t until = u64_min(atomic_load(&node->next_deadline_ns), now + wait_ns_max);
     struct timespec at = {.tv_sec = (time_t)(until / 1000000000),
                           .tv_nsec = (long)(until % 1000000000)};
-    if (until > now)
+    pthread_mutex_lock(&node->core.lock);
+    if (!has_news(node) && until > now)
         (void)pthread_cond_timedwait(&node->core.wake, &node->core.lock, &at);
+    pthread_mutex_unlock(&node->core.lock);
 }
 
 static struct round take_news(struct node *node)
 {
     pthread_mutex_lock(&node->core.lock);
-    if (!has_news(node))
-        wait_for_news(node);
     struct round round = {.tasks = node->core.tasks,
                           .written_sequence = node->core.written_sequence,
                           .log_failed = node->core.log_failed,
@@ -54,6 +58,7 @@ static struct round take_news(struct node *node)
                           .snapshot_term = node->core.snapshot_term,
                           .stop = node->core.stop};
     node->core.tasks = (struct node_task_list){NULL, NULL};
+    node->core.has_written = false;
     node->core.log_failed = false;
     node->core.snapshot_finished = false;
     pthread_mutex_unlock(&node->core.lock);
@@ -90,7 +95,7 @@ static void publish_state(struct node *node)
 
 void node__carry_out(struct node *node, const struct raft_update *update)
 {
-    node->next_deadline_ns = update->next_deadline_ns;
+    atomic_store(&node->next_deadline_ns, update->next_deadline_ns);
     if (update->append.sequence != 0)
         node__log_enqueue(node, update);
     if (update->role_changed)
@@ -222,21 +227,48 @@ static bool is_idle(const struct node *node)
     return node->backlog.head == NULL && node->waiting.head == NULL && !node->snapshot_running;
 }
 
+bool node__run_inline(struct node *node, struct node_task *task, bool *out_refused)
+{
+    if (pthread_mutex_trylock(&node->core_lock) != 0)
+        return false;
+    pthread_mutex_lock(&node->core.lock);
+    *out_refused = node->core.stop;
+    if (!*out_refused)
+        node__push(&node->core.tasks, task);
+    pthread_mutex_unlock(&node->core.lock);
+    if (!*out_refused) {
+        struct round round = take_news(node);
+        run_round(node, &round);
+        flush_log(node);
+    }
+    pthread_mutex_unlock(&node->core_lock);
+    return true;
+}
+
+/* One round on the core thread; false when it was the last. */
+static bool core_round(struct node *node)
+{
+    pthread_mutex_lock(&node->core_lock);
+    struct round round = take_news(node);
+    run_round(node, &round);
+    flush_log(node);
+    bool done = is_idle(node) || (atomic_load(&node->failed) && !node->snapshot_running);
+    pthread_mutex_unlock(&node->core_lock);
+    return !(round.stop && done);
+}
+
 void *node__core_main(void *argument)
 {
     struct node *node = argument;
     const struct raft_event start = {.type = RAFT_EVENT_START,
                                      .now_ns = node->env->ops->monotonic_ns(node->env)};
+    pthread_mutex_lock(&node->core_lock);
     if (!is_ok(node__step(node, &start)))
         node__fail(node, "the consensus core did not start");
     flush_log(node);
-    for (;;) {
-        struct round round = take_news(node);
-        run_round(node, &round);
-        flush_log(node);
-        if (round.stop &&
-            (is_idle(node) || (atomic_load(&node->failed) && !node->snapshot_running)))
-            break;
-    }
+    pthread_mutex_unlock(&node->core_lock);
+    do {
+        wait_for_news(node);
+    } while (core_round(node));
     return NULL;
 }

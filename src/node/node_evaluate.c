@@ -100,9 +100,7 @@ static void check_disk(struct node *node)
 void node__evaluate_backlog(struct node *node)
 {
     uint32_t collected = 0;
-    if (node->backlog.head == NULL)
-        return;
-    check_disk(node);
+    check_disk(node); /* also without work: who waits for readiness must not have to write */
     while (node->backlog.head != NULL && has_room(node, collected)) {
         struct node_task *task = node__pop(&node->backlog);
         if (!refuse_when_full(node, task))

@@ -3,8 +3,9 @@
 /*
  * node_internal.h - the state of a node, by the thread that owns it.
  *
- * I1  Only the core thread touches raft, the in-flight overlay, the waiting list and applies to the
- *     store.
+ * I1  Only the holder of core_lock touches raft, the in-flight overlay and the waiting list, and
+ *     applies to the store: the core thread, or a submitter whose task is the only one (see
+ *     node__run_inline).
  * I2  Only the holder of wal_lock touches the wal (but for wal_prepare): the log thread, the core
  *     for a few records while the log is idle, the keeper to settle it.
  * I3  The two mailboxes are the only shared memory; `lock` of each guards all of its fields.
@@ -52,6 +53,7 @@ struct node_core_mailbox {
     pthread_cond_t wake;
     struct node_task_list tasks;
     uint64_t written_sequence;
+    bool has_written; /* written_sequence is news */
     bool log_failed;
     bool snapshot_finished;
     uint64_t snapshot_index; /* of the finished snapshot; 0: it failed */
@@ -100,12 +102,13 @@ struct node {
     bool keeper_started;
     bool snapshot_running; /* core thread only */
     struct node_core_mailbox core;
+    pthread_mutex_t core_lock; /* its holder is the core; taken before every other lock */
     struct node_log_mailbox logbox;
     pthread_mutex_t wal_lock; /* its holder owns the wal; taken before logbox.lock */
     size_t records_capacity;
     struct wal_record *records_spare; /* log thread's half of the double buffer */
 
-    /* Core thread only. */
+    /* Holder of core_lock only. */
     struct kv_inflight *inflight;
     struct kv_snapshot *base;      /* what the overlay stands on */
     struct node_task_list backlog; /* taken from the mailbox, waiting for room in the log */
@@ -117,12 +120,12 @@ struct node {
     uint64_t written_seen;
     bool log_pending; /* records were put into the mailbox and nobody was told */
     uint64_t snapshot_index;
-    uint64_t next_deadline_ns;
     uint64_t disk_checked_ns;
     struct diag diag;
 
     /* Any thread. */
     atomic_uint task_count;
+    atomic_uint_fast64_t next_deadline_ns;
     atomic_bool ready;
     atomic_bool failed;
     atomic_bool closing;
@@ -149,6 +152,10 @@ status node__recover(struct node *node, struct diag *diag);
 
 /* node_core.c */
 void *node__core_main(void *node);
+/* Carries the only task there is through a whole round on the caller's thread; false (task
+ * untouched) when the core is busy. Refused with UNAVAILABLE in *out_refused when the node is
+ * stopping. */
+bool node__run_inline(struct node *node, struct node_task *task, bool *out_refused);
 void node__core_wake(struct node *node);
 /* node_apply.c: entries [first, last] into the state, answers to their tasks. */
 status node__apply(struct node *node, uint64_t first, uint64_t last);

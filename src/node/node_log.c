@@ -83,6 +83,7 @@ static void tell_core(struct node *node, uint64_t sequence, bool failed)
         node->core.log_failed = true;
     else
         node->core.written_sequence = sequence;
+    node->core.has_written = !failed;
     pthread_cond_signal(&node->core.wake);
     pthread_mutex_unlock(&node->core.lock);
 }

@@ -375,6 +375,24 @@ static void missing_log_is_refused(void **state)
     f->node = NULL;
 }
 
+static void lonely_tasks_run_inline(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[WRITERS];
+    f->options.run_lonely_tasks_inline = true;
+    start(f);
+    for (int i = 0; i < 50; i++)
+        (void)run_increment(f, "shared");
+    for (int i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_many, f), 0);
+    for (int i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(read_counter(f, "shared"), WRITERS * WRITES + 50);
+    stop(f);
+    start(f);
+    assert_int_equal(read_counter(f, "shared"), WRITERS * WRITES + 50);
+}
+
 static void too_many_tasks_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -459,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lost_state_is_rebuilt, setup, teardown),
         cmocka_unit_test_setup_teardown(damaged_newest_snapshot_falls_back, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_log_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(lonely_tasks_run_inline, setup, teardown),
         cmocka_unit_test_setup_teardown(too_many_tasks_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(full_disk_refuses_writes_and_serves_reads, setup, teardown),
         cmocka_unit_test_setup_teardown(killed_node_keeps_what_it_acknowledged, setup, teardown),
