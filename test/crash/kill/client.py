@@ -53,6 +53,7 @@ class Client:
         self.answered = self.retried = self.replayed = self.refused = 0
         self.answer_times = []
         self.failure = None
+        self.abandons = True    # sometimes goes away without waiting for the answer
         self.disturbed = False  # the machine is being broken: any 5xx may come, none is an answer
         self.plan = [
             (30, self.append), (20, self.append_shared), (8, self.set_properties),
@@ -75,7 +76,7 @@ class Client:
                         return
                     continue
                 # Some clients go away before the answer, and ask again on another connection.
-                abandon = self.random.random() < 0.03
+                abandon = self.abandons and self.random.random() < 0.03
                 if not self.attempt(wire, abandon) and not abandon:
                     return
         except Exception as error:  # handed to the thread that joins

@@ -17,7 +17,12 @@ import traceback
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import full  # noqa: E402
+import limits  # noqa: E402
+import power  # noqa: E402
 import rounds  # noqa: E402
+from disk import Skip  # noqa: E402
+from wire import Untrue  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__)))))
@@ -58,17 +63,79 @@ def kill_rounds(options, base):
     return passed, failed
 
 
-def main():
-    """The exit status is 0 only when nothing failed and something ran."""
+def power_cuts(options, base):
+    """(passed, failed) cuts."""
+    folder = os.path.join(base, "power")
+    try:
+        done, failure, summary = power.run(options.binary, folder, options.seed, options.cuts)
+    except Skip as reason:
+        print(f"skip power cuts # {reason}", flush=True)
+        return 0, 0
+    if failure is None:
+        print(f"ok power cuts seed {options.seed}: {done} cuts ({summary})", flush=True)
+        return done, 0
+    print(f"not ok power cuts seed {options.seed}: {failure}\n    {summary}\n"
+          f"    folder: {folder}", flush=True)
+    return done, 1
+
+
+def single(tests, options, base):
+    """(passed, failed) of tests that run once."""
+    passed = failed = 0
+    for test in tests:
+        name = test.__name__.replace("_", " ")
+        folder = os.path.join(base, test.__name__)
+        os.makedirs(folder)
+        begin = time.monotonic()
+        try:
+            summary = test(options.binary, folder, options.seed)
+        except Skip as reason:
+            print(f"skip {name} # {reason}", flush=True)
+            continue
+        except Exception as error:
+            failed += 1
+            text = str(error) if isinstance(error, Untrue) else traceback.format_exc()
+            print(f"not ok {name} seed {options.seed}: {text}\n    folder: {folder}", flush=True)
+            continue
+        passed += 1
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"ok {name} ({time.monotonic() - begin:.1f} s; {summary})", flush=True)
+    return passed, failed
+
+
+PARTS = {
+    "kill": kill_rounds,
+    "power": power_cuts,
+    "disk": lambda options, base: single(
+        [full.node_disk, full.node_disk_to_the_last_byte, full.warehouse_disk], options, base),
+    "limits": lambda options, base: single(
+        [limits.drain, limits.pauses, limits.few_descriptors, limits.little_memory], options,
+        base),
+}
+
+
+def arguments():
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=200, help="rounds of kill -9")
+    parser.add_argument("--cuts", type=int, default=20, help="power cuts")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1000000 * 100)
     parser.add_argument("--jobs", type=int, default=2, help="episodes at the same time")
+    parser.add_argument("--only", choices=sorted(PARTS), action="append", help="only this part")
     parser.add_argument("--binary", default=os.environ.get("TARN_BINARY")
                         or os.path.join(ROOT, "build", "tarn"))
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main():
+    """The exit status is 0 only when nothing failed and something ran."""
+    options = arguments()
     base = tempfile.mkdtemp(prefix="tarn-crash-")
-    passed, failed = kill_rounds(options, base)
+    passed = failed = 0
+    for name, part in PARTS.items():
+        if not options.only or name in options.only:
+            more, wrong = part(options, base)
+            passed, failed = passed + more, failed + wrong
     if not failed:
         shutil.rmtree(base, ignore_errors=True)
     print(f"{passed} passed, {failed} failed")
