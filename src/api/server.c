@@ -14,7 +14,7 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-enum { POOL_THREADS = 2, POOL_QUEUE_MAX = 256 };
+enum { POOL_THREADS = 2, POOL_QUEUE_MAX = 256, ADMIN_CONNECTIONS_MAX = 24 };
 
 struct server {
     const struct server_config *config;
@@ -215,10 +215,13 @@ static status_value open_http(struct server *server, struct diag *diag)
                                            .port = config->listen_port,
                                            .threads = config->http_threads,
                                            .limits = config->limits};
-    const struct http_server_config admin = {.host = config->admin_host,
+    struct http_server_config admin = {.host = config->admin_host,
                                              .port = config->admin_port,
                                              .threads = 1,
                                              .limits = config->limits};
+    /* Probes and scrapes need few, and descriptors are kept for so many (net/http_server.c). */
+    admin.limits.connections_max =
+        (uint32_t)u64_min(admin.limits.connections_max, ADMIN_CONNECTIONS_MAX);
     server->admin =
         (struct admin){&server->api, server->metrics, &server->started, &server->draining};
     TRY(http_server_open(&admin, admin_handle, &server->admin, server->log, NULL, diag,

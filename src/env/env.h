@@ -28,7 +28,7 @@ struct env_ops {
      * 64 bytes. */
     status (*boot_id)(struct env *self, struct arena *arena, struct diag *diag, struct str *out);
 
-    /* NOT_FOUND, ALREADY_EXISTS, NOSPACE, IO */
+    /* NOT_FOUND, ALREADY_EXISTS, NOSPACE, EXHAUSTED (no descriptor is left), IO */
     status (*file_open)(struct env *self, const char *path, unsigned flags, struct diag *diag,
                         struct env_file **out);
     void (*file_close)(struct env *self, struct env_file *file);

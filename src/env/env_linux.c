@@ -39,6 +39,8 @@ static status_value fail_errno(struct diag *diag, int error, const char *what, c
     case EEXIST: return FAIL(diag, ALREADY_EXISTS, "could not %s %s: %s", what, path, text);
     case ENOSPC:
     case EDQUOT: return FAIL(diag, NOSPACE, "could not %s %s: %s", what, path, text);
+    case EMFILE:
+    case ENFILE: return FAIL(diag, EXHAUSTED, "could not %s %s: %s", what, path, text);
     default: return FAIL(diag, IO, "could not %s %s: %s", what, path, text);
     }
 }

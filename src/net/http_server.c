@@ -6,7 +6,15 @@
 
 #include "net/http_internal.h"
 
-enum { THREADS_MAX = 64, DRAIN_POLL_MS = 2 };
+#include <sys/resource.h>
+
+enum {
+    THREADS_MAX = 64,
+    DRAIN_POLL_MS = 2,
+    DESCRIPTORS_WANTED = 1 << 16,
+    DESCRIPTORS_MIN = 192,
+    DESCRIPTORS_KEPT = 96 /* for files, loops and the admin port */
+};
 
 struct http_limits http_limits_default(void)
 {
@@ -54,6 +62,31 @@ static status_value check_config(const struct http_server_config *config, struct
     return OK;
 }
 
+/*
+ * As many connections as the process may have descriptors, less what else needs them. Without a
+ * descriptor left to accept with, libuv tries again at once for ever, and nobody is served any more.
+ */
+static status_value fit_descriptors(struct http_limits *limits, struct diag *diag)
+{
+    struct rlimit limit = {.rlim_cur = 0};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return FAIL(diag, IO, "could not read the limit of open files");
+    rlim_t wanted = u64_min(limit.rlim_max, DESCRIPTORS_WANTED);
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        (void)getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur < DESCRIPTORS_MIN)
+        return FAIL(diag, INVALID,
+                    "cannot serve with a limit of %llu open files; raise it to %d or more "
+                    "(ulimit -n)",
+                    (unsigned long long)limit.rlim_cur, DESCRIPTORS_MIN);
+    limits->connections_max =
+        (uint32_t)u64_min(limits->connections_max, limit.rlim_cur - DESCRIPTORS_KEPT);
+    return OK;
+}
+
 /* The first loop finds the port; the others share it. */
 static status_value open_loops(struct http_server *server, const struct http_server_config *config,
                                struct diag *diag)
@@ -73,7 +106,9 @@ status_value http_server_open(const struct http_server_config *config, http_hand
                               void *context, struct log *log, struct metrics *metrics,
                               struct diag *diag, struct http_server **out)
 {
+    struct http_limits limits = config->limits;
     TRY(check_config(config, diag));
+    TRY(fit_descriptors(&limits, diag));
     struct http_server *server = mem_zalloc(sizeof(*server));
     struct http_loop *loops = mem_zalloc(config->threads * sizeof(*loops));
     if (server == NULL || loops == NULL) {
@@ -81,15 +116,14 @@ status_value http_server_open(const struct http_server_config *config, http_hand
         mem_free(loops);
         return FAIL(diag, NOMEM, "could not allocate the HTTP server");
     }
-    server->limits = config->limits;
+    server->limits = limits;
     server->handler = handler;
     server->context = context;
     server->log = log;
     server->metrics = metrics;
     server->loops = loops;
-    status_value result = http__addresses_create(config->limits.connections_max,
-                                                 config->limits.connections_per_address_max, diag,
-                                                 &server->addresses);
+    status_value result = http__addresses_create(
+        limits.connections_max, limits.connections_per_address_max, diag, &server->addresses);
     if (is_ok(result))
         result = open_loops(server, config, diag);
     if (!is_ok(result)) {

@@ -24,6 +24,13 @@ static status_value settle_when_idle(struct node *node, uint64_t *seen_writes, s
     return result;
 }
 
+/* No room, memory or descriptor now; perhaps later. */
+static bool is_passing(status_value result)
+{
+    return result.code == STATUS_NOSPACE || result.code == STATUS_NOMEM ||
+           result.code == STATUS_EXHAUSTED;
+}
+
 void *node__keeper_main(void *argument)
 {
     struct node *node = argument;
@@ -33,8 +40,8 @@ void *node__keeper_main(void *argument)
     while (!atomic_load(&node->closing)) {
         diag_reset(&diag);
         status_value result = wal_prepare(node->wal, &diag);
-        atomic_store(&node->log_cannot_grow, result.code == STATUS_NOSPACE);
-        if (is_ok(result) || result.code == STATUS_NOSPACE)
+        atomic_store(&node->log_cannot_grow, is_passing(result));
+        if (is_ok(result) || is_passing(result))
             result = settle_when_idle(node, &seen_writes, &diag);
         if (!is_ok(result))
             break;

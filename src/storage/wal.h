@@ -79,7 +79,7 @@ void wal_close(struct wal *wal);
  * Appends all records in order and returns when they are durable. They usually are one frame and
  * one disk write. Refused before anything is written: INVALID (an index that is not the next one,
  * a term beyond the hard state, a truncation at or below the snapshot), TOO_LARGE (a payload over
- * wal_payload_max), NOSPACE, NOMEM. IO: outcome unknown, the wal has failed for good.
+ * wal_payload_max), NOSPACE, NOMEM, EXHAUSTED. IO: outcome unknown, the wal has failed for good.
  */
 status wal_append(struct wal *wal, const struct wal_record *records, size_t count,
                   struct diag *diag);

@@ -133,7 +133,8 @@ status wal__add_spare(struct wal *wal, struct diag *diag)
     uint64_t id = take_id(wal);
     struct env_file *file = NULL;
     status_value result = create_segment(wal, id, diag, &file);
-    if (result.code == STATUS_NOSPACE || result.code == STATUS_NOMEM)
+    if (result.code == STATUS_NOSPACE || result.code == STATUS_NOMEM ||
+        result.code == STATUS_EXHAUSTED)
         return result; /* nothing of the log was touched */
     TRY(wal__final(wal, result));
     if (!push_spare(wal, id, file)) {
