@@ -8,9 +8,8 @@
  *     lake: {location: /data/lake, publish: async}
  *   limits: {connections: 2000}
  *
- * libyaml's node tree, not libcyaml's structs: every node knows its line, so an unknown key, a key
- * given twice and a value that cannot be are all reported with their place, and a value's origin
- * can name its line.
+ * Reads libyaml's node tree: every node knows its line, so an unknown key, a key given twice and a
+ * value that cannot be are all reported with their place, and a value's origin can name its line.
  */
 #include "cli/settings.h"
 #include "cli/suggest.h"
