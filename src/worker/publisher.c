@@ -11,8 +11,8 @@
  *
  * I1  An outbox row goes only after its file and folders are durable.
  * I2  Versions of one object are removed in ascending order (undo rows depend on it).
- * I3  A wait is on the list until it was answered; `ready` is called without the lock. It answers for
- *     its own version only: newer files may be there first.
+ * I3  A wait is on the list until it was answered; `ready` is called without the lock. It answers
+ *     for its own version only: newer files may be there first.
  * I4  The set of written versions may forget (the file is written again), never invent.
  */
 #include "worker/publisher.h"

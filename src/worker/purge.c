@@ -11,8 +11,8 @@
  * I2  Nothing is deleted but what a file that was read to its end names. A manifest is read through
  *     once before the first of its files is deleted. What cannot be read stays, and so does
  *     everything it may name.
- * I3  A file that is gone was deleted by an earlier try, and everything it led to before it: each pass
- *     is durable before the next begins, so no power cut brings back what nothing leads to.
+ * I3  A file that is gone was deleted by an earlier try, and everything it led to before it: each
+ *     pass is durable before the next begins, so no power cut brings back what nothing leads to.
  */
 #include "worker/purge.h"
 

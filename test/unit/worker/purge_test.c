@@ -367,8 +367,8 @@ static status_value failing_remove(struct object_store *self, struct str locatio
     return store->inner->ops->remove(store->inner, location_, diag);
 }
 
-static status_value failing_sync(struct object_store *self, const struct str *locations, size_t count,
-                                 struct diag *diag)
+static status_value failing_sync(struct object_store *self, const struct str *locations,
+                                 size_t count, struct diag *diag)
 {
     struct failing_store *store = CONTAINER_OF(self, struct failing_store, base);
     store->syncing = true;
