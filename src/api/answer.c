@@ -3,7 +3,7 @@
  * answer.c - a finished call into an HTTP answer. Loop thread.
  *
  * Failures that surely did not happen and may work later (RETRY) carry Retry-After, so that clients
- * retry instead of treating a commit's outcome as unknown (catalogs.md a.9).
+ * retry instead of treating a commit's outcome as unknown.
  */
 #include "api/call.h"
 

@@ -3,10 +3,10 @@
 /*
  * route.h - from an HTTP request line to a catalog operation and its decoded names.
  *
- * The raw path is split before anything is decoded, so names may hold slashes and dots (catalogs.md
- * a.2). Levels of a namespace are joined by %1F; "+" reads as a space, as Java clients send it. The
- * prefix (a warehouse's name) may be absent, and the roots /api/catalog, /catalog and /iceberg are
- * accepted before /v1.
+ * The raw path is split before anything is decoded, so names may hold slashes and dots. Levels of a
+ * namespace are joined by %1F; "+" reads as a space, as Java clients send it. The prefix (a
+ * warehouse's name) may be absent, and the roots /api/catalog, /catalog and /iceberg are accepted
+ * before /v1.
  */
 #include "catalog/catalog.h"
 #include "net/http.h"

@@ -18,7 +18,7 @@ struct json_limits {
     size_t string_size_max; /* bytes */
     size_t number_size_max; /* characters */
 };
-/* For requests from the network (operations.md §2.6 row 5). */
+/* For requests from the network, whose depth and sizes are somebody else's choice. */
 struct json_limits json_limits_request(void);
 /* For documents tarn reads from the lake (a metadata.json may hold many properties). */
 struct json_limits json_limits_document(void);

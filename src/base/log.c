@@ -2,8 +2,8 @@
 /*
  * log.c - the JSON line of an event. No allocation, no I/O, no clock.
  *
- * The members follow operations.md §3.4: ts, sev, sevn (OpenTelemetry severity), event, msg, node,
- * then the event's own fields at the top level.
+ * The members are ts, sev, sevn (OpenTelemetry severity), event, msg, node, then the event's own
+ * fields at the top level.
  */
 #include "base/log.h"
 

@@ -5,8 +5,8 @@
  *
  * LOG(log, INFO, "wal.rotate", "segment rotated", U64("segment", n), NS("took", t));
  * Fields are built only when the level is on; all storage is the caller's stack. The sink decides
- * where the line goes; log_format_json makes the JSON line (operations.md §3.4). Library folders
- * stay silent above DEBUG: the service that decides logs once.
+ * where the line goes; log_format_json makes the JSON line. Library folders stay silent above
+ * DEBUG: the service that decides logs once.
  */
 #include "base/status.h"
 #include "base/str.h"

@@ -8,8 +8,8 @@
  * thread over a snapshot. A whole table is never built in memory here: its answer is a stream over
  * rows.
  *
- * Spec: Iceberg REST OpenAPI (test/openapi/rest-catalog-open-api.yaml); rules: reference
- * catalogs.md (a), (b).
+ * Spec: Iceberg REST OpenAPI (test/openapi/rest-catalog-open-api.yaml) and the Iceberg table and
+ * view specs.
  */
 #include "base/json.h"
 #include "base/uuid.h"

@@ -36,7 +36,7 @@ status catalog__place_find(struct catalog_context *context,
                            const struct catalog_ident *ident, struct catalog__place *out);
 status catalog__name_find(struct catalog_context *context, const struct catalog__place *place,
                           enum catalog__kind kind, uint64_t *out_id, bool *out_found);
-/* ALREADY_EXISTS with the texts of catalogs.md a.10 when a table or a view has this name. */
+/* ALREADY_EXISTS with the texts of Iceberg's own catalogs when a table or a view has this name. */
 status catalog__name_must_be_free(struct catalog_context *context,
                                   const struct catalog__place *place, enum catalog__kind wanted);
 status catalog__name_put(struct catalog_context *context, const struct catalog__place *place,
@@ -54,7 +54,7 @@ status catalog__ident_parse(struct catalog_context *context, const struct json *
 status catalog__namespace_parse(struct catalog_context *context, const struct json *json,
                                 const char *what, struct catalog_ident *out);
 
-/* --- location.c: canonical locations (operations.md §2.6 row 3) --- */
+/* --- location.c: canonical locations --- */
 
 /*
  * Canonical form of a location: known scheme (file, s3, gs, abfss), "file:/x" and "file:///x" are
@@ -83,10 +83,10 @@ status table__register(struct catalog_context *context, const struct catalog__pl
                        struct str metadata_location, struct str metadata_file, uint64_t old_id,
                        struct catalog_response *out, uint64_t *out_id);
 /*
- * Applies sets of requirements and updates (catalogs.md b.1-b.8), in order and each against what
- * the one before made, as ONE new version of the table `id`; with id 0 the first set commits a
- * staged create (assert-create). `requirements` may be NULL (none). *out_id is the table's id; no
- * effective change leaves the batch as it was.
+ * Applies sets of requirements and updates (REST OpenAPI "CommitTableRequest"), in order and each
+ * against what the one before made, as ONE new version of the table `id`; with id 0 the first set
+ * commits a staged create (assert-create). `requirements` may be NULL (none). *out_id is the
+ * table's id; no effective change leaves the batch as it was.
  */
 struct table__commit_request {
     const struct json *requirements;
@@ -150,7 +150,7 @@ status outbox__reader_at(struct kv_reader *reader, struct arena *arena,
                          struct kv_reader **out);
 
 /* "<base>/00003-<uuid>.metadata.json", or .gz.metadata.json; base is write.metadata.path or
- * <location>/metadata (catalogs.md b.5 step 7, b.9). */
+ * <location>/metadata. */
 status catalog__metadata_path(struct catalog_context *context, struct str base, uint64_t version,
                               bool gzip, struct str *out);
 /* The ETag of a representation, in quotes: hex of a hash of metadata location and mode. */

@@ -4,8 +4,8 @@
  *
  * A metadata location holds a UUID and never names two documents, so equal tags mean equal
  * documents. The two modes of a load (all snapshots, only those of refs) are two representations
- * and differ. Spec: RFC 9110 §8.8.3, §13.1.2; catalogs.md a.6 (clients send strong, weak and
- * unquoted forms, and lists).
+ * and differ. Spec: RFC 9110 §8.8.3, §13.1.2. Clients send strong, weak and unquoted forms, and
+ * lists.
  */
 #include "catalog/catalog_internal.h"
 

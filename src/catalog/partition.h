@@ -3,8 +3,7 @@
 /*
  * partition.h - partition specs and sort orders: parse, bind to a schema, compare, number, write.
  *
- * Rules: catalogs.md b.1 (add-spec, add-sort-order), b.3, b.6; Iceberg spec "Partitioning",
- * "Sorting".
+ * Rules: Iceberg spec, "Partitioning", "Sorting".
  */
 #include "catalog/schema.h"
 
@@ -38,14 +37,14 @@ struct spec {
 status spec_parse(struct arena *arena, const struct json *json, struct diag *diag,
                   struct spec **out);
 /*
- * b.3, for a spec that is being added: sources, transforms, names, redundancy; v1: sequential ids
+ * Checks a spec that is being added: sources, transforms, names, redundancy; v1: sequential ids
  * (so number the fields first; a v1 spec without ids counts from PARTITION_LAST_ID_UNPARTITIONED
  * with no older specs).
  */
 status spec_validate(const struct spec *spec, const struct schema *schema, int32_t format_version,
                      struct diag *diag);
-/* Only the sources, as every commit checks its default spec against its current schema (b.3, last
- * rule): "Cannot find source column for partition field: 1000: ts_day: day(4)". */
+/* Only the sources, as every commit checks its default spec against its current schema:
+ * "Cannot find source column for partition field: 1000: ts_day: day(4)". */
 status spec_check_sources(const struct spec *spec, const struct schema *schema, struct diag *diag);
 /* Same count, and per position the same source, transform and name (field ids ignored). */
 bool spec_compatible(const struct spec *a, const struct spec *b);

@@ -3,8 +3,8 @@
 /*
  * schema.h - Iceberg schemas: parse, validate, compare, number, write. Pure leaves over JSON.
  *
- * A parsed schema keeps the JSON it came from, so unknown members survive. Rules: catalogs.md b.2,
- * b.6; Iceberg spec "Schemas and Data Types".
+ * A parsed schema keeps the JSON it came from, so unknown members survive. Rules: Iceberg spec,
+ * "Schemas and Data Types".
  */
 #include "base/json.h"
 
@@ -58,7 +58,7 @@ bool schema_same(const struct schema *a, const struct schema *b);
 /* The fragment {"type":"struct","schema-id":id,...}, everything else as it was parsed. */
 void schema_write(const struct schema *schema, int32_t id, struct buf *out);
 /*
- * Fresh ids as Java's TypeUtil.assignFreshIds does (b.6): all fields of a struct first, then nested
+ * Fresh ids as Java's TypeUtil.assignFreshIds does: all fields of a struct first, then nested
  * types. Identifier field ids are mapped. The result has schema-id 0.
  */
 status schema_assign_fresh_ids(struct arena *arena, const struct schema *schema, struct diag *diag,

@@ -3,7 +3,7 @@
  * schema_validate.c - what a table of a format version may take up.
  *
  * Rules: types and defaults by version, kinds of defaults, identifier fields, reserved ids
- * (catalogs.md b.2; Iceberg spec, "Default values", "Identifier Field IDs", "Reserved Field IDs").
+ * (Iceberg spec, "Default values", "Identifier Field IDs", "Reserved Field IDs").
  * Evolution rules (promotion, required to optional) are not checked, as in Java.
  */
 #include "catalog/schema_internal.h"

@@ -16,7 +16,7 @@
  * T3  A snapshot was added by this edit exactly when its ordinal is not below base.next_snapshot.
  * T4  An index row is there exactly when its snapshot row is.
  *
- * Spec: catalogs.md (b); https://iceberg.apache.org/spec/ "Table Metadata".
+ * Spec: https://iceberg.apache.org/spec/ "Table Metadata".
  */
 #include "catalog/catalog_internal.h"
 #include "catalog/partition.h"
@@ -64,7 +64,7 @@ struct table_header {
     struct str extra;         /* unknown top-level members: a JSON object, or empty */
 };
 
-/* An empty table before its first update: the numbers of b.0. */
+/* An empty table before its first update. */
 struct table_header table__header_initial(void);
 status table__header_parse(struct arena *arena, struct str row, struct diag *diag,
                            struct table_header *out);
@@ -128,7 +128,7 @@ struct table_edit {
     int64_t added_ms;
     uint64_t added_ordinal;
     uint64_t removed_count; /* snapshots removed */
-    uint64_t log_cut;       /* log entries below this ordinal go (b.5 rule 5) */
+    uint64_t log_cut;       /* log entries below this ordinal go */
 };
 
 /* Of an existing table. NO_SUCH_TABLE. */
@@ -247,7 +247,7 @@ struct table_ref {
     int64_t max_snapshot_age_ms;
     int64_t max_ref_age_ms;
 };
-/* `what` names the object in messages. Checks types and retention (b.4). */
+/* `what` names the object in messages. Checks types and retention. */
 status table__ref_parse(const struct json *json, struct str name, struct diag *diag,
                         struct table_ref *out);
 status table__ref_get(struct table_edit *edit, struct str name, struct table_ref *out,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_build.c - turns an edit into one new version of the table (catalogs.md b.5).
+ * table_build.c - turns an edit into one new version of the table.
  *
  * B1  last-updated-ms never falls: it is the newest of the entry's stamp, the version before and
  *     the snapshot log.

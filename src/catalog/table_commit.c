@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_commit.c - updateTable: requirements, updates, one new version (catalogs.md b.5-b.8).
+ * table_commit.c - updateTable: requirements, updates, one new version.
  *
  * A transaction may change one table several times; each change set is checked against what the
  * ones before it made, and all together are one version. A commit with assert-create makes the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_create.c - createTable and its staged form (catalogs.md b.6).
+ * table_create.c - createTable and its staged form.
  *
  * The ids a client sends are not kept: field ids are given afresh, the spec and the order are bound
  * again by name. A staged table is made in a batch of its own that is thrown away; only its

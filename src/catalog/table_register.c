@@ -4,9 +4,8 @@
  *
  * Fragments are stored as they are, unknown members too, and unknown top-level members go to the
  * header, so the document that is served says what the file said. What old writers left out is
- * filled in as Iceberg's reader does (catalogs.md b.5 "Reader tolerance"): v1 schema, spec, order
- * and last-partition-id, a missing ref main; and a uuid for a v1 table that never had one, because
- * the protocol needs it.
+ * filled in as Iceberg's reader does: v1 schema, spec, order and last-partition-id, a missing ref
+ * main; and a uuid for a v1 table that never had one, because the protocol needs it.
  *
  * R1  What a commit relies on is checked here once: ids are unique, refs and the current snapshot
  *     exist, no sequence number is above the table's, the logs are in order of time.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_requirement.c - what a client says must still be true (catalogs.md b.7).
+ * table_requirement.c - what a client says must still be true (REST OpenAPI
+ * "TableRequirement").
  *
  * A requirement that does not hold is a conflict (409) with Iceberg's text; one that is not
  * understood, or is about views, is a bad request. Each reads the header or one ref row.

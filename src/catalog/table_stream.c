@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table_stream.c - the plan of a table's metadata document, members in the order of Iceberg's own
- * writer (catalogs.md b.5), unknown members last.
+ * writer, unknown members last.
  *
  * current-snapshot-id of a table without one is -1 in v1 and v2 and null from v3 on: some readers
  * need exactly that. Ranges end at the header's ordinals, so a header of an older version over

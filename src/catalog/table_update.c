@@ -3,7 +3,7 @@
  * table_update.c - the table of actions: an update's name, and the function that does it.
  *
  * An unknown action is refused (400): applying the rest of a request whose meaning is not fully
- * understood could lose data. Spec: REST OpenAPI "TableUpdate"; catalogs.md b.1.
+ * understood could lose data. Spec: REST OpenAPI "TableUpdate".
  */
 #include "catalog/table.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_facts.c - what a table is: uuid, format version, location, properties (catalogs.md
- * b.1).
+ * table_update_facts.c - what a table is: uuid, format version, location, properties.
  *
  * A table's uuid is given once, at its creation: changing it later would let another table pass for
  * this one. A location is kept as the client wrote it, but only if its canonical form is in the

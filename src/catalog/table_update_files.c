@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_files.c - statistics, partition statistics and encryption keys (catalogs.md b.1,
- * b.10).
+ * table_update_files.c - statistics, partition statistics and encryption keys (Iceberg
+ * spec, "Table Statistics", "Partition Statistics", "Encryption Keys").
  *
  * One row per snapshot or key, the fragment as the client sent it. A statistics file may name a
  * snapshot that is not there (writers commit it late); it goes when its snapshot goes.

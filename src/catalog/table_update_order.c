@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_order.c - sort orders: add-sort-order, set-default-sort-order (catalogs.md b.1,
- * b.3).
+ * table_update_order.c - sort orders: add-sort-order, set-default-sort-order.
  *
  * O1  Id 0 is the unsorted order and nothing else; sorted ones count from 1.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_ref.c - branches and tags: set-snapshot-ref, remove-snapshot-ref (catalogs.md b.4).
+ * table_update_ref.c - branches and tags: set-snapshot-ref, remove-snapshot-ref.
  *
  * Row: {"name":N,"snapshot-id":..,"type":..[,retention]}; the name comes first, because a streamed
  * document turns the rest into the ref's members. The ref "main" and current-snapshot-id are one

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_schema.c - add-schema, set-current-schema, remove-schemas (catalogs.md b.1, b.2).
+ * table_update_schema.c - add-schema, set-current-schema, remove-schemas.
  *
  * The id in a sent schema and last-column-id are ignored: a schema that equals a stored one takes
  * its id, any other takes the next; last-column-id is the highest id ever seen and never falls.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_update_snapshot.c - add-snapshot and remove-snapshots (catalogs.md b.4).
+ * table_update_snapshot.c - add-snapshot and remove-snapshots.
  *
  * The snapshot row keeps what the client sent, unknown members too, except for nulls and a parent
  * of -1, which readers do not expect. Stale sequence numbers and row ids are conflicts (409), not

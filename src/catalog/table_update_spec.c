@@ -3,7 +3,7 @@
  * table_update_spec.c - partition specs: add-spec, set-default-spec, remove-partition-specs.
  *
  * Fields without ids take the id of an equal field of an older spec, else the next one; Java starts
- * again from 1000, which can give one id to two different transforms. (catalogs.md b.1, b.3)
+ * again from 1000, which can give one id to two different transforms.
  */
 #include "catalog/table.h"
 

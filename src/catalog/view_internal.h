@@ -15,7 +15,7 @@
  * Rows (keys.h, 'V'): h {"view-uuid","format-version","location","current-version-id","version",
  * "metadata-location","next-log","extra"?}; p {name: value}; s, v, l: fragments of metadata.json.
  *
- * Spec: catalogs.md b.9; https://iceberg.apache.org/view-spec/
+ * Spec: https://iceberg.apache.org/view-spec/
  */
 #include "catalog/schema.h"
 #include "catalog/view.h"

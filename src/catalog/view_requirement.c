@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * view_requirement.c - what must hold before a view is changed: only assert-view-uuid (b.7).
+ * view_requirement.c - what must hold before a view is changed: only assert-view-uuid.
  */
 #include "catalog/view_internal.h"
 

@@ -6,7 +6,8 @@
  * A table of functions. env_linux is the product; tests and the simulator bring their own with
  * virtual disks and clocks. All calls block the calling thread; threads and sockets belong to net/
  * and node/. Every failure says the path and the errno text in `diag`; an fsync or O_DSYNC write
- * error is final: the caller must stop using the file (consensus.md §2.2 rule 6).
+ * error is final: the caller must stop using the file, for the kernel may have dropped the dirty
+ * pages and would call a second try a success.
  */
 #include "base/arena.h"
 

@@ -11,8 +11,8 @@
  * Storage is asynchronous, a peer that answers: an update may carry an append with a sequence
  * number, and the core counts itself for an entry or a vote only after RAFT_APPENDED reports that
  * sequence. Appends are written in order as one stream with the hard state in front of the entries
- * of the same update (consensus.md §2.2 rules 1-4). The core never owns payload bytes: the caller
- * keeps the payload of every entry at or above raft_pinned_from() alive.
+ * of the same update. The core never owns payload bytes: the caller keeps the payload of every
+ * entry at or above raft_pinned_from() alive.
  *
  * Version 0.1 runs groups of one voter; raft_create refuses more. Roles, events and updates are
  * those of the full protocol (Ongaro's dissertation; etcd's AsyncStorageWrites; cowsql's step

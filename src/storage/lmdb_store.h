@@ -3,13 +3,12 @@
 /*
  * lmdb_store.h - the applied state on disk: a kv_store over LMDB.
  *
- * The file is a cache of the WAL and the snapshots, never the truth: it is written without fsync.
- * A process crash leaves it intact, for the page cache survives. After a machine crash it may be
- * silently wrong (ARCHITECTURE.md §5), so a mark beside it says which boot of the machine wrote to
- * it and whether it was closed cleanly. A store that another boot left without the clean mark is
- * not trusted: lmdb_store_open answers CORRUPT, as it does for every other damage that it sees, and
- * the answer to CORRUPT is always lmdb_store_remove, then rebuild from the newest snapshot and the
- * WAL.
+ * The file is a cache of the WAL and the snapshots, never the truth: it is written without fsync. A
+ * process crash leaves it intact, for the page cache survives. After a machine crash it may be
+ * silently wrong, so a mark beside it says which boot of the machine wrote to it and whether it was
+ * closed cleanly. A store that another boot left without the clean mark is not trusted:
+ * lmdb_store_open answers CORRUPT, as it does for every other damage that it sees, and the answer
+ * to CORRUPT is always lmdb_store_remove, then rebuild from the newest snapshot and the WAL.
  *
  * A directory holds one store: data.mdb, lock.mdb, mark. One process, one open at a time.
  */

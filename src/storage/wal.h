@@ -6,11 +6,11 @@
  * A stream of records in zero-filled, recycled segment files, written with O_DIRECT|O_DSYNC in
  * checksummed, chained frames (wal_format.h). wal_append returns when everything is durable. After
  * a crash wal_open tells a torn tail, which it cuts, from corruption, which it refuses: what was
- * acknowledged is there, or the log does not open (consensus.md §3.2).
+ * acknowledged is there, or the log does not open.
  *
  * One thread owns a wal and makes all calls, except wal_prepare, wal_capacity and wal_failed, which
  * any thread may call. An I/O error is final: from then on every call answers IO and the node must
- * stop (consensus.md §2.2 rule 6).
+ * stop.
  */
 #include "env/env.h"
 

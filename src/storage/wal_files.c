@@ -10,7 +10,8 @@
  * Ring: slot seq % 1024 says that frame `seq` was durable. It is written into the page cache
  * together with the *next* frame (or when idle) and so after the frame it speaks of was durable:
  * whatever of it survives a power cut is true, and it costs no fsync on the way of a commit. It is
- * evidence only: a slot that does not verify proves nothing (consensus.md §3.2; CTRL, FAST'18).
+ * evidence only: a slot that does not verify proves nothing (compare "Protocol-Aware Recovery for
+ * Consensus-Based Storage", FAST'18).
  */
 #include "storage/wal_internal.h"
 

@@ -4,7 +4,7 @@
  *
  * G1  A spare is zero-filled or recycled, of full size, and durable with its name. Zeros are really
  *     written: fallocate alone leaves unwritten extents, whose first write costs a journal commit
- *     (measured 204-228 us against 108-130 us a write, consensus.md §3.2).
+ *     (measured 204-228 us against 108-130 us a write).
  * G2  A segment goes live by one durable write of its header, then by the superblock's last_epoch;
  *     only then do frames follow. So a live epoch in the superblock without its header is damage,
  *     and a header beyond it is a roll that a crash interrupted, without acknowledged frames.

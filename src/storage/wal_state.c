@@ -3,7 +3,7 @@
  * wal_state.c - what a record does to the log's state, and where the live entries lie. Pure.
  *
  * The same steps check an append before it is written and the log when it is read back, so what is
- * accepted can always be recovered. The rules are those a consensus core needs (consensus.md §2.2):
+ * accepted can always be recovered. The rules are those that Raft needs of its log:
  *
  * R1  The term never decreases; within a term the vote changes only from none to somebody.
  * R2  No entry has a term beyond the hard state's: the term is durable in front of its entries.

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_create_test.c - createTable, staged creates, loads and their ETags (catalogs.md a.6, a.10,
- * b.6).
+ * table_create_test.c - createTable, staged creates, loads and their ETags.
  */
 #include "table_support.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table_register_test.c - metadata files of every format version taken apart and put together
- * again: the document that is served says what the file said (catalogs.md b.5, b.6).
+ * again: the document that is served says what the file said.
  */
 #include "table_support.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * table_requirement_test.c - every requirement, its text, and commits that create (catalogs.md b.6,
- * b.7).
+ * table_requirement_test.c - every requirement, its text, and commits that create.
  */
 #include "table_support.h"
 
@@ -169,7 +168,7 @@ static void commit_creates_only_whole_tables(void **state)
     fixture_close(&f);
 }
 
-/* Changes of one table in a transaction: checked one after the other, one version (b.8). */
+/* Changes of one table in a transaction: checked one after the other, one version. */
 static void transaction_makes_one_version(void **state)
 {
     static const char line[] =

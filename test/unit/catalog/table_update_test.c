@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table_update_test.c - every update and its messages, one table of cases: what the table is, what
- * has been committed, what is committed now, and the answer (catalogs.md b.1 to b.5, traps b.11).
+ * has been committed, what is committed now, and the answer.
  */
 #include "table_support.h"
 
@@ -70,7 +70,7 @@ static const struct update_case cases[] = {
     {"downgrade", 3, "", "{'action':'upgrade-format-version','format-version':2}", NULL,
      ILLEGAL "Cannot downgrade v3 table to v2"},
 
-    /* schemas; last-column-id of the request is ignored (trap 12) */
+    /* schemas; last-column-id of the request is ignored */
     {"add-schema", 2, "", ADD_SCHEMA(SCHEMA_THREE) "," SET_SCHEMA(-1), "current-schema-id",
      "200 1"},
     {"add-schema last column", 2, "", ADD_SCHEMA(SCHEMA_THREE), "last-column-id", "200 3"},
@@ -145,27 +145,27 @@ static const struct update_case cases[] = {
 
     /* snapshots */
     {"append", 2, "", APPEND(10, -1, 1, 100), "current-snapshot-id", "200 10"},
-    {"parent -1 is none (trap 19)", 2, "", SNAPSHOT(10, -1, 1, 100), "snapshots",
+    {"parent -1 is none", 2, "", SNAPSHOT(10, -1, 1, 100), "snapshots",
      "200 [{\"snapshot-id\":10,\"sequence-number\":1,\"timestamp-ms\":1700000000100,"
      "\"manifest-list\":\"file:///lake/m10\",\"summary\":{\"operation\":\"append\"}}]"},
     {"parent null is none", 2, "", SNAPSHOT(10, null, 1, 100), "last-sequence-number", "200 1"},
-    {"order is kept (trap 6)", 2, APPEND(30, -1, 1, 100) "|" APPEND(20, 30, 2, 110),
-     APPEND(10, 20, 3, 120), "snapshot-log",
+    {"order is kept", 2, APPEND(30, -1, 1, 100) "|" APPEND(20, 30, 2, 110), APPEND(10, 20, 3, 120),
+     "snapshot-log",
      "200 [{\"timestamp-ms\":1700000000100,\"snapshot-id\":30},{\"timestamp-ms\":1700000000110,"
      "\"snapshot-id\":20},{\"timestamp-ms\":1700000000120,\"snapshot-id\":10}]"},
     {"snapshot exists, other content", 2, APPEND(10, -1, 1, 100), SNAPSHOT(10, 10, 2, 110), NULL,
      ILLEGAL "Snapshot already exists for id: 10"},
     {"snapshot exists, same content", 2, APPEND(10, -1, 1, 100), SNAPSHOT(10, -1, 1, 100), NULL,
      CONFLICT "Snapshot already exists for id: 10"},
-    {"stale sequence number (trap 1)", 2, APPEND(10, -1, 5, 100), SNAPSHOT(11, 10, 5, 110), NULL,
+    {"stale sequence number", 2, APPEND(10, -1, 5, 100), SNAPSHOT(11, 10, 5, 110), NULL,
      CONFLICT "Validation failed, please retry: Cannot add snapshot with sequence number 5 older "
               "than last sequence number 5"},
-    {"root snapshot may repeat a number (trap 18)", 2, APPEND(10, -1, 5, 100),
-     SNAPSHOT(11, -1, 3, 110), "last-sequence-number", "200 5"},
+    {"root snapshot may repeat a number", 2, APPEND(10, -1, 5, 100), SNAPSHOT(11, -1, 3, 110),
+     "last-sequence-number", "200 5"},
     {"v1 sequence number", 1, "", SNAPSHOT(10, -1, 1, 100), NULL,
      ILLEGAL "Sequence number must be 0 in v1: 1"},
     {"v1 no sequence number", 1, "", APPEND(10, -1, 0, 100), "current-snapshot-id", "200 10"},
-    {"manifest-list missing (trap 17)", 2, "",
+    {"manifest-list missing", 2, "",
      "{'action':'add-snapshot','snapshot':{'snapshot-id':1,'timestamp-ms':1700000000100,"
      "'sequence-number':1}}",
      NULL, BAD "snapshot: manifest-list is missing"},
@@ -176,7 +176,7 @@ static const struct update_case cases[] = {
     {"v3 rows", 3, "", SNAPSHOT_V3(10, 1, 0, 7), "next-row-id", "200 7"},
     {"v3 rows by max", 3, SNAPSHOT_V3(10, 1, 0, 7), SNAPSHOT_V3(11, 2, 20, 5), "next-row-id",
      "200 25"},
-    {"v3 rows behind (trap 1)", 3, SNAPSHOT_V3(10, 1, 0, 7), SNAPSHOT_V3(11, 2, 3, 5), NULL,
+    {"v3 rows behind", 3, SNAPSHOT_V3(10, 1, 0, 7), SNAPSHOT_V3(11, 2, 3, 5), NULL,
      CONFLICT "Validation failed, please retry: Cannot add a snapshot, first-row-id is behind "
               "table next-row-id: 3 < 7"},
     {"v3 no first row", 3, "", SNAPSHOT(10, -1, 1, 100), NULL,
@@ -307,14 +307,14 @@ static const struct update_case cases[] = {
      "200 {\"write.parquet.compression-codec\":\"zstd\",\"k\":\"v\"}"},
     {"set-properties legacy", 2, "", "{'action':'set-properties','updated':{'k':'v'}}",
      "properties", "200 {\"write.parquet.compression-codec\":\"zstd\",\"k\":\"v\"}"},
-    {"several set-properties (trap 10)", 2, "", PROPERTY("k", "v") "," PROPERTY("k", "w"),
-     "properties", "200 {\"write.parquet.compression-codec\":\"zstd\",\"k\":\"w\"}"},
+    {"several set-properties", 2, "", PROPERTY("k", "v") "," PROPERTY("k", "w"), "properties",
+     "200 {\"write.parquet.compression-codec\":\"zstd\",\"k\":\"w\"}"},
     {"reserved properties", 2, "", PROPERTY("format-version", "3"), "metadata-log", "200 []"},
     {"no string", 2, "", "{'action':'set-properties','updates':{'k':1}}", NULL,
      ILLEGAL "set-properties: the value of property k is no string"},
     {"equal value is no change", 2, PROPERTY("k", "v"), PROPERTY("k", "v"), "properties",
      "200 {\"write.parquet.compression-codec\":\"zstd\",\"k\":\"v\"}"},
-    {"last property goes (trap 7)", 2, "",
+    {"last property goes", 2, "",
      "{'action':'remove-properties','removals':['write.parquet.compression-codec','x']}",
      "properties", "200 {}"},
     {"remove-properties legacy", 2, "",
