@@ -60,7 +60,7 @@ static struct str drain(struct fixture *f, struct catalog_stream *stream)
     return buf_view(&text);
 }
 
-/* Where the file of a location goes: an answer keeps the spelling of its client, a file does not. */
+/* Where the file of a location goes; an answer keeps the spelling of its client. */
 static struct str canonical(struct fixture *f, struct str location)
 {
     struct diag diag = {.count = 0};

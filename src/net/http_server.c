@@ -64,7 +64,8 @@ static status_value check_config(const struct http_server_config *config, struct
 
 /*
  * As many connections as the process may have descriptors, less what else needs them. Without a
- * descriptor left to accept with, libuv tries again at once for ever, and nobody is served any more.
+ * descriptor left to accept with, libuv tries again at once for ever, and nobody is served any
+ * more.
  */
 static status_value fit_descriptors(struct http_limits *limits, struct diag *diag)
 {

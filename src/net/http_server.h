@@ -21,7 +21,7 @@ struct http_limits {
     uint32_t rate_window_ms; /* a body or an answer must move min_rate bytes/s in each window */
     uint32_t min_rate_bytes_per_second;
     uint32_t linger_timeout_ms; /* after an early error answer: reads on, so the client sees it */
-    uint32_t connections_max; /* lowered to what the process's descriptors allow */
+    uint32_t connections_max;   /* lowered to what the process's descriptors allow */
     uint32_t connections_per_address_max;
 };
 struct http_limits http_limits_default(void);

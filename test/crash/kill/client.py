@@ -116,7 +116,8 @@ class Client:
         self.answered += 1
         self.retried += request.attempts > 1
         self.replayed += request.replayed
-        require(not request.replayed or request.attempts > 1, "a first attempt is a replay", request)
+        require(not request.replayed or request.attempts > 1, "a first attempt is a replay",
+                request)
         try:
             request.done(answer)
         except Untrue as wrong:

@@ -62,7 +62,7 @@ class Disk:
         raise OSError(done.stderr.strip())
 
     def cut_power(self):
-        """From now on nothing reaches the disk, also not what the file system had not yet written."""
+        """From now on nothing reaches the disk, nor does what the file system still holds back."""
         folder = os.open(self.path, os.O_RDONLY)
         try:
             fcntl.ioctl(folder, FS_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Few descriptors, little memory, signals: the server refuses, waits or stops, and stays truthful."""
+"""Few descriptors, little memory, signals: the server refuses, waits or stops, and stays honest."""
 
 import resource
 import signal

@@ -174,10 +174,11 @@ class Episode:
         """What happened, in a line."""
         clients = self.clients
         times = sorted(t for c in clients for t in c.answer_times) or [0]
+        boot_ms = sorted(self.boots)[len(self.boots) // 2] * 1000 if self.boots else 0
         return (f"{self.kills} kills, {sum(c.answered for c in clients)} answers, "
                 f"{sum(c.retried for c in clients)} after retries, "
                 f"{sum(c.replayed for c in clients)} replayed, {self.files} files, "
-                f"start p50 {sorted(self.boots)[len(self.boots) // 2] * 1000 if self.boots else 0:.0f} ms, "
+                f"start p50 {boot_ms:.0f} ms, "
                 f"answer max {times[-1] * 1000:.0f} ms")
 
 

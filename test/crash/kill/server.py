@@ -122,8 +122,8 @@ class Server:
         raise Untrue(f"there is no metric {name}")
 
     def another_boot(self):
-        """Makes the state file look as another boot of the machine left it: the mark beside it names
-        a boot that is not this one, as after every power cut."""
+        """Makes the state file look as another boot of the machine left it: the mark beside it
+        names a boot that is not this one, as after every power cut."""
         mark = os.path.join(self.data, "state", "mark")
         try:
             with open(mark, encoding="utf-8") as text:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One client's connection to the server, and what an answer may be.
 
-`None` stands for "no answer": the connection broke before a whole answer was read, so the outcome is
-unknown and only a retry with the same Idempotency-Key can tell.
+`None` stands for "no answer": the connection broke before a whole answer was read, so the outcome
+is unknown and only a retry with the same Idempotency-Key can tell.
 """
 
 import http.client
