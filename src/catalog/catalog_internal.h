@@ -150,7 +150,7 @@ status outbox__reader_at(struct kv_reader *reader, struct arena *arena,
                          struct kv_reader **out);
 
 /* "<base>/00003-<uuid>.metadata.json", or .gz.metadata.json; base is write.metadata.path or
- * <location>/metadata. */
+ * <location>/metadata. ILLEGAL_ARGUMENT if that has no canonical form. */
 status catalog__metadata_path(struct catalog_context *context, struct str base, uint64_t version,
                               bool gzip, struct str *out);
 /* The ETag of a representation, in quotes: hex of a hash of metadata location and mode. */

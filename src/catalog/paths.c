@@ -19,6 +19,9 @@ status catalog__metadata_path(struct catalog_context *context, struct str base, 
                      (unsigned long long)version, UUID_TEXT_SIZE, uuid, gzip ? ".gz" : "");
     if (path.data == NULL)
         return FAIL(context->diag, NOMEM, "could not name a metadata file: memory is exhausted");
+    /* A location may be just short enough and its files' names not: no store would take them. */
+    struct str canonical;
+    TRY(catalog__location_canonical(context, path, &canonical));
     *out = path;
     return OK;
 }

@@ -316,6 +316,35 @@ static void files_have_canonical_locations(void **state)
     fixture_close(&f);
 }
 
+/* A location is refused when the files below it would have none: their job would never end. */
+static void files_have_room_below_a_location(void **state)
+{
+    struct fixture f;
+    struct kv_snapshot *snapshot = NULL;
+    size_t count = 0;
+    char location[4076];
+    char updates[5000];
+    (void)state;
+    table_open(&f, 2);
+    memset(location, 'x', sizeof(location));
+    location[sizeof(location) - 1] = 0;
+    memcpy(location, "file:///lake", 12);
+    for (size_t i = 12; i < 4000; i += 900)
+        location[i] = '/';
+    snprintf(updates, sizeof(updates), "{'action':'set-location','location':'%s'}", location);
+    const char *answer = table_commit(&f, "", updates, NULL);
+    static const char wanted[] = "400 IllegalArgumentException: The location is not valid: it is "
+                                 "longer than 4096 bytes: ";
+    assert_ptr_equal(strstr(answer, wanted), answer);
+    location[3900] = 0;
+    snprintf(updates, sizeof(updates), "{'action':'set-location','location':'%s'}", location);
+    assert_string_equal(table_commit(&f, "", updates, NULL), "200");
+    (void)jobs_of(&f, &snapshot, &count);
+    assert_int_equal(count, 2);
+    kv_snapshot_close(snapshot);
+    fixture_close(&f);
+}
+
 static void lists_stop_at_their_limit(void **state)
 {
     struct fixture f;
@@ -394,6 +423,7 @@ int main(void)
         cmocka_unit_test(published_versions_are_gone),
         cmocka_unit_test(old_files_are_named_for_deletion),
         cmocka_unit_test(files_have_canonical_locations),
+        cmocka_unit_test(files_have_room_below_a_location),
         cmocka_unit_test(lists_stop_at_their_limit),
         cmocka_unit_test(drops_wait_for_the_outbox_and_go_in_steps),
     };
