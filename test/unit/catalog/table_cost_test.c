@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * table_cost_test.c - a commit costs its delta, not its history: the store is asked the same number
- * of questions and gets the same number of rows at 10 and at 2,000 snapshots. And no allocation
+ * of questions and gets the same number of rows at 10 and at 5,000 snapshots. And no allocation
  * that fails leaves half a change.
  */
 #include "failing_allocator.h"
@@ -155,7 +155,7 @@ static void append_costs_the_same(void **state)
     struct fixture large;
     (void)state;
     grow(&small, 10);
-    grow(&large, 2000);
+    grow(&large, 5000);
     struct cost a = cost_of(&small, append_next);
     struct cost b = cost_of(&large, append_next);
     assert_int_equal(a.gets, b.gets);
