@@ -216,9 +216,9 @@ static status_value open_http(struct server *server, struct diag *diag)
                                            .threads = config->http_threads,
                                            .limits = config->limits};
     struct http_server_config admin = {.host = config->admin_host,
-                                             .port = config->admin_port,
-                                             .threads = 1,
-                                             .limits = config->limits};
+                                       .port = config->admin_port,
+                                       .threads = 1,
+                                       .limits = config->limits};
     /* Probes and scrapes need few, and descriptors are kept for so many (net/http_server.c). */
     admin.limits.connections_max =
         (uint32_t)u64_min(admin.limits.connections_max, ADMIN_CONNECTIONS_MAX);

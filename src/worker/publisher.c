@@ -296,6 +296,25 @@ static void remove_given_up(struct publisher *publisher, struct publish_round *r
     }
 }
 
+/* Makes deletions durable, once for each warehouse (jobs come by warehouse). Otherwise a power cut
+ * after the rows are gone would bring back files that nobody knows. */
+static status_value sync_deletions(struct publisher *publisher, struct publish_round *round)
+{
+    const struct catalog_publish_job *synced = NULL;
+    for (size_t i = 0; i < round->count; i++) {
+        const struct catalog_publish_job *job = &round->jobs[i];
+        struct object_store *store;
+        if (!round->written[i] || job->delete_count == 0 ||
+            (synced != NULL && synced->version.warehouse == job->version.warehouse))
+            continue;
+        TRY(stores_get_by_id(publisher->stores, &round->snapshot->reader, &round->arena,
+                             job->version.warehouse, &round->diag, &store));
+        TRY(store->ops->sync(store, NULL, 0, &round->diag));
+        synced = job;
+    }
+    return OK;
+}
+
 static status_value finish_round(struct publisher *publisher, struct publish_round *round)
 {
     struct done_task done = {.task = {.evaluate = done_evaluate, .arena = &round->arena},
@@ -309,6 +328,7 @@ static status_value finish_round(struct publisher *publisher, struct publish_rou
     }
     /* Before the row goes: a crash in between repeats the deletion, it cannot forget it. */
     remove_given_up(publisher, round);
+    TRY(sync_deletions(publisher, round));
     return node_run(publisher->node, &done.task, &round->diag, NULL);
 }
 
@@ -452,6 +472,7 @@ status_value publisher_open(struct env *env, struct node *node, struct stores *s
     publisher->log = log;
     publisher->metrics = metrics;
     publisher->listener.applied = on_applied;
+    atomic_store(&publisher->backlog, 1); /* unknown until the first round has looked */
     publisher->written = mem_zalloc(sizeof(*publisher->written) * WRITTEN_SLOTS);
     if (publisher->written == NULL) {
         mem_free(publisher);

@@ -81,9 +81,12 @@ def log_of(metadata, location, what):
     named = [version_of(entry["metadata-file"]) for entry in metadata.get("metadata-log", [])]
     last = version_of(location)
     require(named == list(range(last - len(named), last)), f"metadata-log of {what}", named, last)
+    until = time.monotonic() + SETTLE_S
     for entry in metadata.get("metadata-log", []):
-        require(read_metadata(entry["metadata-file"]) is not None,
-                f"metadata-log of {what} names a missing file: {entry['metadata-file']}")
+        while read_metadata(entry["metadata-file"]) is None:
+            require(time.monotonic() < until,
+                    f"metadata-log of {what} names a missing file: {entry['metadata-file']}")
+            time.sleep(0.02)
 
 
 def shared_table(wire, warehouse, shared):

@@ -104,8 +104,8 @@ class Client:
         return True
 
     def is_disturbance(self, answer):
-        """A failure of a broken machine, which says nothing about the outcome."""
-        return self.disturbed and answer.status >= 500
+        """Too much at the moment, or a failure of a broken machine: it says nothing."""
+        return answer.surely_not_done or (self.disturbed and answer.status >= 500)
 
     def settle(self, request, answer):
         """The answer is final: it must be one of those that the model allows."""
