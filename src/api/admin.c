@@ -59,6 +59,24 @@ static void health(const struct admin *admin, struct http_exchange *exchange, un
     http_respond(exchange, &response);
 }
 
+/* Indices of LABEL_ENDPOINT. */
+enum { ENDPOINT_LIVE, ENDPOINT_READY };
+
+static void set_health(const struct admin *admin)
+{
+    struct check checks[CHECK_COUNT];
+    run_checks(admin, checks);
+    for (size_t i = 0; i < CHECK_COUNT; i++) {
+        uint32_t name = metrics_label(admin->metrics, LABEL_CHECK, str_from(checks[i].name));
+        if ((checks[i].endpoints & CHECK_LIVE) != 0)
+            metric_set(admin->metrics, METRIC_HEALTH_CHECK, metric_labels(ENDPOINT_LIVE, name, 0),
+                       checks[i].passes);
+        if ((checks[i].endpoints & CHECK_READY) != 0)
+            metric_set(admin->metrics, METRIC_HEALTH_CHECK, metric_labels(ENDPOINT_READY, name, 0),
+                       checks[i].passes);
+    }
+}
+
 static void expose_metrics(const struct admin *admin, struct http_exchange *exchange)
 {
     struct buf text;
@@ -67,6 +85,7 @@ static void expose_metrics(const struct admin *admin, struct http_exchange *exch
     enum metrics_format format =
         metrics_format_of(accept.data == NULL ? (struct str){"", 0} : accept);
     buf_init(&text, exchange->arena, 8 << 20);
+    set_health(admin);
     metrics_write(admin->metrics, format, &text);
     status_value result = buf_finish(&text, "the metrics", &diag);
     if (!is_ok(result)) {
@@ -101,6 +120,8 @@ void admin_handle(void *context, struct http_exchange *exchange)
     }
 }
 
+enum { STATE_AREA_USED, STATE_AREA_FILE }; /* indices of LABEL_STATE_AREA */
+
 static void set(struct metrics *metrics, enum metric_id id, uint64_t value)
 {
     metric_set(metrics, id, metric_labels(0, 0, 0), (int64_t)value);
@@ -121,4 +142,7 @@ void admin_refresh(struct metrics *metrics, void *context)
     set(metrics, METRIC_RAFT_FAILURE_TOLERANCE, 0);
     set(metrics, METRIC_RAFT_PROPOSALS_PENDING, node.last_index - node.applied_index);
     set(metrics, METRIC_PUBLISH_PENDING, publisher_backlog(api->publisher));
+    set(metrics, METRIC_WAL_SIZE, node.log_bytes);
+    metric_set(metrics, METRIC_STATE_SIZE, metric_labels(STATE_AREA_FILE, 0, 0),
+               (int64_t)node.state_bytes);
 }

@@ -66,6 +66,54 @@ static uint32_t outcome_of(const struct api_call *call)
     return O_ERROR;
 }
 
+/* The index of LABEL_REQUIREMENT that a refusal names. */
+static uint32_t requirement_of(const char *message)
+{
+    static const char *const texts[] = {"table already exists",
+                                        "UUID does not match",
+                                        "branch or tag",
+                                        "last assigned field id changed",
+                                        "current schema changed",
+                                        "last assigned partition id changed",
+                                        "default partition spec changed",
+                                        "default sort order changed",
+                                        "view UUID does not match"};
+    const char *view = strstr(message, texts[COUNTOF(texts) - 1]);
+    for (uint32_t i = 0; i + 1 < COUNTOF(texts) && view == NULL; i++)
+        if (strstr(message, texts[i]) != NULL)
+            return i;
+    bool is_ref = strstr(message, "branch ") != NULL || strstr(message, "tag ") != NULL;
+    return view == NULL && is_ref ? 2 : (uint32_t)COUNTOF(texts) - 1;
+}
+
+static void count_commit(const struct api_call *call)
+{
+    enum { IDEMPOTENCY_RECORDED, IDEMPOTENCY_REPLAYED };
+    struct metrics *metrics = call->api->metrics;
+    const char *message = diag_message(&call->diag, call->result.code);
+    if (call->result.code == STATUS_COMMIT_FAILED && strstr(message, "Requirement failed") != NULL)
+        metric_add(metrics, METRIC_CATALOG_COMMIT_CONFLICTS,
+                   metric_labels(requirement_of(message), 0, 0), 1);
+    if (call->request.has_idempotency_key && is_ok(call->result))
+        metric_add(metrics, METRIC_CATALOG_IDEMPOTENCY,
+                   metric_labels(
+                       call->response.replayed ? IDEMPOTENCY_REPLAYED : IDEMPOTENCY_RECORDED, 0, 0),
+                   1);
+}
+
+static void log_request(const struct api_call *call, uint64_t took_ns)
+{
+    char trace[TRACE_ID_TEXT_SIZE];
+    if (call->api->log == NULL || call->api->log->threshold > LOG_DEBUG)
+        return;
+    trace_format_id(&call->exchange->trace, trace);
+    LOG(call->api->log, DEBUG, "request.done", "a request was answered",
+        CSTR("method", http_method_name(call->exchange->method)),
+        TEXT("path", call->exchange->path), CSTR("code", status_name(call->result.code)),
+        NS("dur", took_ns), TEXT("request_id", call->exchange->request_id),
+        TEXT("trace_id", ((struct str){trace, sizeof(trace)})));
+}
+
 static void count(const struct api_call *call)
 {
     const struct api *api = call->api;
@@ -77,6 +125,8 @@ static void count(const struct api_call *call)
                metric_labels(operation, outcome_of(call), 0), 1);
     metric_observe_ns(api->metrics, METRIC_CATALOG_OPERATION_DURATION,
                       metric_labels(operation, 0, 0), now - call->exchange->start_ns);
+    count_commit(call);
+    log_request(call, now - call->exchange->start_ns);
 }
 
 static void log_failure(const struct api_call *call)

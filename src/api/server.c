@@ -12,6 +12,7 @@
 #include "worker/janitor.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <unistd.h>
 
 enum { POOL_THREADS = 2, POOL_QUEUE_MAX = 256, ADMIN_CONNECTIONS_MAX = 24 };
@@ -230,6 +231,21 @@ static status_value open_http(struct server *server, struct diag *diag)
                             &server->http);
 }
 
+/* The info metrics, which say who is measured. */
+static void name_node(struct server *server)
+{
+    struct node_status node;
+    char id[24];
+    node_status(server->node, &node);
+    (void)snprintf(id, sizeof(id), "%" PRIu64, node.node_id);
+    uint32_t version = metrics_label(server->metrics, LABEL_VERSION, STR(TARN_VERSION));
+    uint32_t cluster = metrics_label(server->metrics, LABEL_CLUSTER, str_from(node.cluster_id));
+    uint32_t name = metrics_label(server->metrics, LABEL_NODE, str_from(id));
+    uint32_t commit = metrics_label(server->metrics, LABEL_COMMIT, STR("unknown"));
+    metric_set(server->metrics, METRIC_BUILD_INFO, metric_labels(version, commit, 0), 1);
+    metric_set(server->metrics, METRIC_NODE_INFO, metric_labels(cluster, name, 0), 1);
+}
+
 static status_value open_parts(struct server *server, struct diag *diag)
 {
     const struct server_config *config = server->config;
@@ -263,6 +279,7 @@ static status_value open_parts(struct server *server, struct diag *diag)
     server->api.metrics = server->metrics;
     server->api.verify_metadata_files = config->verify_metadata_files;
     metrics_on_write(server->metrics, admin_refresh, &server->api);
+    name_node(server);
     return open_http(server, diag);
 }
 

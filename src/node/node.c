@@ -3,6 +3,7 @@
  * node.c - opening, closing, and what other threads may ask of a node.
  */
 #include "node/node_internal.h"
+#include "storage/lmdb_store.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -275,6 +276,10 @@ status_value node_read(struct node *node, struct diag *diag, struct kv_snapshot 
 void node_status(struct node *node, struct node_status *out)
 {
     struct kv_meta meta = kv_store_meta(node->store);
+    struct lmdb_store_stats state;
+    uint64_t segment_bytes =
+        node->options.segment_size_bytes != 0 ? node->options.segment_size_bytes : 64 << 20;
+    lmdb_store_stats(node->store, &state);
     *out = (struct node_status){.is_ready = atomic_load(&node->ready),
                                 .has_failed = atomic_load(&node->failed),
                                 .disk_full = atomic_load(&node->disk_full),
@@ -284,7 +289,9 @@ void node_status(struct node *node, struct node_status *out)
                                 .last_index = atomic_load(&node->last_index),
                                 .snapshot_index = atomic_load(&node->snapshot_index_shared),
                                 .node_id = node->identity.node_id,
-                                .digest = meta.digest};
+                                .digest = meta.digest,
+                                .log_bytes = atomic_load(&node->log_segments) * segment_bytes,
+                                .state_bytes = state.file_size_bytes};
     (void)snprintf(out->cluster_id, sizeof(out->cluster_id), "%s", node->identity.cluster_id);
 }
 

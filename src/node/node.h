@@ -58,7 +58,7 @@ struct node_task {
     struct str payload;
     uint64_t index;
     uint64_t object_key;
-    uint64_t submitted_ns;
+    uint64_t proposed_ns;
     status_value result;
     bool wants_snapshot;
 };
@@ -110,6 +110,8 @@ struct node_status {
     uint64_t node_id;
     char cluster_id[40];
     struct kv_digest digest;
+    uint64_t log_bytes;   /* of log segments on disk */
+    uint64_t state_bytes; /* of the state file */
 };
 void node_status(struct node *node, struct node_status *out);
 /* Told on the core thread after each apply; must be quick. Kept until the node is closed. */

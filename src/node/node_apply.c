@@ -69,6 +69,18 @@ static size_t collect(struct node *node, uint64_t first, uint64_t last)
     return count;
 }
 
+/* Indices of LABEL_PROPOSAL_RESULT. */
+enum proposal_result { PROPOSAL_APPLIED, PROPOSAL_DROPPED, PROPOSAL_UNKNOWN };
+
+static void count_proposal(struct node *node, const struct node_task *task)
+{
+    bool unknown = task->result.code == STATUS_COMMIT_UNKNOWN;
+    enum proposal_result result = unknown ? PROPOSAL_UNKNOWN : PROPOSAL_APPLIED;
+    metric_add(node->metrics, METRIC_RAFT_PROPOSALS, metric_labels((uint32_t)result, 0, 0), 1);
+    metric_observe_ns(node->metrics, METRIC_RAFT_COMMIT_DURATION, metric_labels(0, 0, 0),
+                      node->env->ops->monotonic_ns(node->env) - task->proposed_ns);
+}
+
 void node__answer(struct node *node, struct node_task *task)
 {
     struct kv_snapshot *snapshot = NULL;
@@ -76,6 +88,8 @@ void node__answer(struct node *node, struct node_task *task)
         if (!is_ok(kv_store_snapshot(node->store, task->diag, &snapshot)))
             task->result = FAIL(task->diag, COMMIT_UNKNOWN,
                                 "the commit was applied, but its answer could not be read");
+    if (task->payload.size > 0)
+        count_proposal(node, task);
     atomic_fetch_sub(&node->task_count, 1);
     task->done(task, task->result, snapshot);
 }
@@ -95,7 +109,10 @@ static status_value apply_group(struct node *node, uint64_t first, uint64_t last
                                      .now_ns = node->env->ops->monotonic_ns(node->env),
                                      .index = end};
     struct raft_update update;
+    uint64_t begin = node->env->ops->monotonic_ns(node->env);
     TRY(kv_store_apply(node->store, node->applies, count, &node->diag));
+    metric_observe_ns(node->metrics, METRIC_RAFT_APPLY_DURATION, metric_labels(0, 0, 0),
+                      node->env->ops->monotonic_ns(node->env) - begin);
     TRY(node__renew_base(node));
     kv_inflight_release(node->inflight, end);
     TRY(raft_step(node->raft, &event, &node->diag, &update));

@@ -98,6 +98,10 @@ void node__carry_out(struct node *node, const struct raft_update *update)
     atomic_store(&node->next_deadline_ns, update->next_deadline_ns);
     if (update->append.sequence != 0)
         node__log_enqueue(node, update);
+    if (update->role_changed && raft_role(node->raft) == RAFT_LEADER) {
+        metric_add(node->metrics, METRIC_RAFT_LEADER_CHANGES, metric_labels(0, 0, 0), 1);
+        metric_add(node->metrics, METRIC_RAFT_ELECTIONS, metric_labels(0, 0, 0), 1); /* won */
+    }
     if (update->role_changed)
         LOG(node->log, INFO, "raft.role.changed", "the role of this node changed",
             CSTR("role", raft_role_name(raft_role(node->raft))),

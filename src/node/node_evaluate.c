@@ -38,6 +38,7 @@ static status_value evaluate(struct node *node, struct node_task *task, uint64_t
     task->object_key = evaluation.object_key;
     if (kv_batch_is_empty(task->batch))
         return OK;
+    task->proposed_ns = node->env->ops->monotonic_ns(node->env);
     TRY(encode(node, task, evaluation.stamp));
     return kv_inflight_add(node->inflight, task->batch, index, task->diag);
 }

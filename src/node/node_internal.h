@@ -131,7 +131,8 @@ struct node {
     atomic_bool closing;
     atomic_bool disk_full;
     atomic_uint_fast64_t log_writes;
-    atomic_bool log_cannot_grow; /* the keeper found no space for another segment */
+    atomic_uint_fast64_t log_segments; /* on disk, ready or in use */
+    atomic_bool log_cannot_grow;       /* the keeper found no space for another segment */
     atomic_uint_fast64_t log_bytes_since_snapshot;
     atomic_uint_fast64_t term;
     atomic_uint_fast64_t commit_index;

@@ -108,6 +108,8 @@ static bool write_job(struct node *node, const struct log_job *job, struct diag 
         return false;
     }
     uint64_t took = node->env->ops->monotonic_ns(node->env) - begin;
+    struct wal_stats stats = wal_stats(node->wal);
+    atomic_store(&node->log_segments, stats.segments + stats.spares);
     atomic_fetch_add(&node->log_writes, 1);
     atomic_fetch_add(&node->log_bytes_since_snapshot, bytes);
     metric_observe_ns(node->metrics, METRIC_WAL_FSYNC_DURATION, metric_labels(0, 0, 0), took);

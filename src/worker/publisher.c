@@ -133,6 +133,9 @@ static void answer_waits(struct publisher *publisher, const struct catalog_versi
     }
 }
 
+/* Indices of LABEL_PROVIDER, LABEL_STORE_OPERATION and LABEL_STORE_RESULT. */
+enum { STORE_FILE = 0, STORE_PUT = 1, STORE_OK = 0, STORE_ERROR = 3 };
+
 struct stream_source {
     struct object_source base;
     struct catalog_stream *stream;
@@ -158,8 +161,12 @@ static status_value write_file(struct publisher *publisher, struct kv_reader *vi
     struct gzip_source *gzip = NULL;
     if (job->gzip)
         result = gzip_source_open(&source.base, diag, &gzip, &bytes);
+    uint64_t begin = now_ns(publisher);
     if (is_ok(result))
         result = store->ops->put(store, job->metadata_location, bytes, diag);
+    metric_observe_ns(publisher->metrics, METRIC_OBJSTORE_REQUEST_DURATION,
+                      metric_labels(STORE_FILE, STORE_PUT, is_ok(result) ? STORE_OK : STORE_ERROR),
+                      now_ns(publisher) - begin);
     gzip_source_close(gzip);
     catalog_stream_close(source.stream);
     return result;
