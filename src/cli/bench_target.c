@@ -5,6 +5,7 @@
 #include "cli/bench.h"
 
 #include <inttypes.h>
+#include <poll.h>
 
 static status refused(const struct bench_answer *answer, const char *what, struct diag *diag)
 {
@@ -150,6 +151,9 @@ struct creation {
     const char *prefix;
     uint64_t next;
     uint64_t count;
+    uint64_t *current; /* of each client: the number it is creating */
+    uint64_t *again;   /* numbers that were refused for the moment; at most one a client */
+    size_t again_count;
     uint64_t failed;
     struct bench_answer first_failure;
 };
@@ -159,11 +163,13 @@ static bool creation_next(struct bench_work *self, size_t client, struct buf *ou
     struct creation *creation = CONTAINER_OF(self, struct creation, work);
     char name[48];
     struct buf body;
-    (void)client;
-    if (creation->next == creation->count)
+    if (creation->next == creation->count && creation->again_count == 0)
         return false;
+    uint64_t number =
+        creation->again_count > 0 ? creation->again[--creation->again_count] : creation->next++;
+    creation->current[client] = number;
     (void)snprintf(name, sizeof name, "%s%s_%06" PRIu64, creation->prefix,
-                   creation->target->bench->run_id, creation->next++);
+                   creation->target->bench->run_id, number);
     if (creation->next % 1000 == 0)
         bench_progress(creation->target->bench, "%s: table %" PRIu64 " of %" PRIu64,
                        creation->target->server->label, creation->next, creation->count);
@@ -177,9 +183,15 @@ static bool creation_next(struct bench_work *self, size_t client, struct buf *ou
 static void creation_done(struct bench_work *self, size_t client, const struct bench_answer *answer)
 {
     struct creation *creation = CONTAINER_OF(self, struct creation, work);
-    (void)client;
+    enum { TOO_MANY = 429, PAUSE_MS = 50 };
     if (answer->status_code == 200)
         return;
+    if (answer->status_code == TOO_MANY) {
+        /* The server pushes back until its files are written: wait as clients do, then go on. */
+        creation->again[creation->again_count++] = creation->current[client];
+        (void)poll(NULL, 0, PAUSE_MS);
+        return;
+    }
     if (creation->failed++ > 0)
         return;
     creation->first_failure = *answer;
@@ -193,6 +205,10 @@ status bench_create_tables(struct bench_target *target, const char *prefix, uint
     struct creation creation = {
         .work = {creation_next, creation_done}, .target = target, .prefix = prefix, .count = count};
     uint64_t begin_ns = bench_now_ns(bench);
+    creation.current = ARENA_ARRAY(bench->arena, uint64_t, clients);
+    creation.again = ARENA_ARRAY(bench->arena, uint64_t, clients);
+    if (creation.current == NULL || creation.again == NULL)
+        return FAIL(diag, NOMEM, "could not create tables: no memory");
     TRY(bench_http_run(target->http, &creation.work, clients, bench->deadline_ns, diag));
     if (creation.failed > 0)
         return refused(&creation.first_failure, "could not create tables", diag);
