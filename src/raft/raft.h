@@ -124,7 +124,7 @@ struct raft_update {
     } const *reads;
     uint32_t read_count;
     bool role_changed;
-    uint64_t compact_before;   /* != 0: log storage may forget entries below */
+    uint64_t compact_before;   /* != 0: entries below may be forgotten; the caller may keep more */
     uint64_t next_deadline_ns; /* deliver a TICK then; UINT64_MAX: no timer */
 };
 
